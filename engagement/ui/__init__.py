@@ -1,0 +1,1 @@
+"""What the staff pages share: the frame, one chart style, and sentences made of releases."""
