@@ -133,7 +133,13 @@ def test_degrees_of_freedom_go_down_the_ladder():
     """Degrees of freedom between two rungs print one interval, the wider; none is an error."""
     share = PrintedShare.of(20, 40, 90)
     assert df_floor(33) == 30 and df_floor(10**6) == 1000
-    assert analytic_interval(share, 1.5, 30) == analytic_interval(share, 1.5, 39)
+    for n, df in itertools.product((10, 40), range(1, 61)):
+        arms = [PrintedShare.of(y, n, 90) for y in range(n + 1)]
+        floored = [analytic_interval(arm, 1.5, df_floor(df)) for arm in arms]
+        assert [analytic_interval(arm, 1.5, df) for arm in arms] == floored
+        assert analytic_gap_interval(arms[0], share, 1.5, df) == analytic_gap_interval(
+            arms[0], share, 1.5, df_floor(df)
+        )
     for effect, df in ((0.9, 30), (float("nan"), 30), (float("inf"), 30), (1.5, 0)):
         with pytest.raises(ValueError, match=r"design effect|two practices"):
             analytic_interval(share, effect, df)
