@@ -9,7 +9,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlmodel import Session, delete, select
+from sqlmodel import Session, select
 
 from engagement import clock
 from engagement.access import audit
@@ -30,7 +30,7 @@ def _decoy() -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """An account as the People page shows it."""
+    """An account as the People page shows it; `elsewhere` when it has a role in another body too."""
 
     id: int
     name: str
@@ -38,11 +38,12 @@ class Person:
     roles: tuple[Role, ...]
     disabled: bool
     must_change: bool
+    elsewhere: bool = False
 
 
 def _clean_email(email: str) -> str:
     email = email.strip().lower()
-    if not _EMAIL.fullmatch(email) or len(email) > 254:
+    if not _EMAIL.fullmatch(email) or len(email) > 254 or not email.isprintable():
         raise Invalid("Enter an e-mail address in the correct format, like name@example.org")
     return email
 
@@ -52,6 +53,8 @@ def _check_password(password: str) -> str:
         raise Invalid(f"The password must have at least {PASSWORD_MINIMUM} characters")
     if len(password) > 200:
         raise Invalid("The password must have at most 200 characters")
+    if not password.isprintable():
+        raise Invalid("The password holds a character that cannot be typed everywhere. Choose another")
     return password
 
 
@@ -75,8 +78,8 @@ def create(
     actor.require(body_id, Role.LEAD)
     email = _clean_email(email)
     name = name.strip()
-    if not name or len(name) > 200:
-        raise Invalid("Enter the person's name, in at most 200 characters")
+    if not name or len(name) > 200 or not name.isprintable():
+        raise Invalid("Enter the person's name, in at most 200 characters on one line")
     body = session.get(Body, body_id)
     if body is None:
         raise NotFound("There is no such body.")
@@ -117,12 +120,28 @@ def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
     ).all()
     roles: dict[int, list[Role]] = {}
     accounts = {}
+    elsewhere = set(
+        session.exec(
+            select(AccountRole.account_id).where(
+                AccountRole.body_id != body_id,
+                AccountRole.account_id.in_({account.id for account, _ in rows}),
+            )
+        )
+    )
     for account, role in rows:
         accounts[account.id] = account
         roles.setdefault(account.id, []).append(Role(role))
     return sorted(
         (
-            Person(a.id, a.name, a.email, tuple(sorted(roles[a.id])), a.disabled, a.must_change)
+            Person(
+                a.id,
+                a.name,
+                a.email,
+                tuple(sorted(roles[a.id])),
+                a.disabled,
+                a.must_change,
+                a.id in elsewhere,
+            )
             for a in accounts.values()
         ),
         key=lambda person: (person.name.lower(), person.id),
@@ -136,53 +155,78 @@ def _colleague(session: Session, actor: Actor, body_id: int, account_id: int) ->
     if body_id not in bodies:
         raise NotFound("There is no such account.")
     if bodies != {body_id} and not actor.everything:
-        raise Conflict("This account also belongs to another body. Ask the operator of the server to change it.")
+        raise Conflict(
+            "This account also belongs to another body. Ask the operator of the server to change it."
+        )
     return session.get(Account, account_id)
 
 
-def _last_lead(session: Session, body_id: int, account_id: int) -> bool:
-    others = session.exec(
-        select(Account.id)
-        .join(AccountRole, AccountRole.account_id == Account.id)
-        .where(
-            AccountRole.body_id == body_id,
-            AccountRole.role == Role.LEAD.value,
-            Account.disabled == False,  # noqa: E712
-            Account.id != account_id,
+def _keep_a_lead(session: Session, body_id: int, account_id: int) -> None:
+    """Raise `Conflict` when `account_id` is the only enabled engagement lead of the body.
+
+    Holds the body's row until commit on PostgreSQL: of two leads who shut each other out at once, one must lose.
+    """
+    session.get(Body, body_id, with_for_update=True)
+    leads = set(
+        session.exec(
+            select(Account.id)
+            .join(AccountRole, AccountRole.account_id == Account.id)
+            .where(
+                AccountRole.body_id == body_id,
+                AccountRole.role == Role.LEAD.value,
+                Account.disabled == False,  # noqa: E712
+            )
         )
-    ).first()
-    return others is None
+    )
+    if leads == {account_id}:
+        raise Conflict("This is the only engagement lead. Give somebody else the role first.")
 
 
 def set_roles(session: Session, actor: Actor, body_id: int, account_id: int, roles: set[Role]) -> None:
-    """Give an account exactly `roles` in the body. Raises `Conflict` if nobody would be engagement lead."""
+    """Give an account exactly `roles` in the body.
+
+    No roles at all takes the account out of this body, which is only for one that has a role in another body:
+    otherwise it could not be found again. Raises `Conflict` if nobody would be engagement lead.
+    """
     actor.require(body_id, Role.LEAD)
-    found = set(
-        session.exec(
-            select(AccountRole.role).where(AccountRole.account_id == account_id, AccountRole.body_id == body_id)
-        )
-    )
+    held = session.exec(
+        select(AccountRole.body_id, AccountRole.role).where(AccountRole.account_id == account_id)
+    ).all()
+    found = {role for body, role in held if body == body_id}
     if not found:
         raise NotFound("There is no such account.")
-    if not roles:
+    if not roles and len(found) == len(held):
         raise Invalid("Choose at least one role, or disable the account instead")
-    if Role.LEAD not in roles and Role.LEAD.value in found and _last_lead(session, body_id, account_id):
-        raise Conflict("This is the only engagement lead. Give somebody else the role first.")
-    session.exec(delete(AccountRole).where(AccountRole.account_id == account_id, AccountRole.body_id == body_id))
-    session.add_all(AccountRole(account_id=account_id, body_id=body_id, role=role.value) for role in roles)
+    if Role.LEAD not in roles and Role.LEAD.value in found:
+        _keep_a_lead(session, body_id, account_id)
+    for role in sorted(found - {role.value for role in roles}):
+        session.delete(session.get(AccountRole, {"account_id": account_id, "body_id": body_id, "role": role}))
+    for role in sorted({role.value for role in roles} - found):
+        session.add(AccountRole(account_id=account_id, body_id=body_id, role=role))
+    session.flush()
     audit.record(session, actor, "account.roles", body_id, account=account_id, roles=sorted(roles))
 
 
 def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, disabled: bool) -> None:
-    """Shut an account out (its sessions end at once) or let it in again."""
+    """Shut an account out (its sessions end at once) or let it in again.
+
+    Raises `Conflict` if a body would have no engagement lead, and for an account that another body has too.
+    """
     account = _colleague(session, actor, body_id, account_id)
-    if disabled and _last_lead(session, body_id, account_id):
-        raise Conflict("This is the only engagement lead. Give somebody else the role first.")
+    if disabled:
+        for led in session.exec(
+            select(AccountRole.body_id)
+            .where(AccountRole.account_id == account_id, AccountRole.role == Role.LEAD.value)
+            .order_by(AccountRole.body_id)
+        ).all():
+            _keep_a_lead(session, led, account_id)
     account.disabled = disabled
     session.add(account)
     if disabled:
         _end_sessions(session, account_id)
-    audit.record(session, actor, "account.disable" if disabled else "account.enable", body_id, account=account_id)
+    audit.record(
+        session, actor, "account.disable" if disabled else "account.enable", body_id, account=account_id
+    )
 
 
 def reset_password(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
@@ -197,8 +241,13 @@ def reset_password(session: Session, actor: Actor, body_id: int, account_id: int
     return password
 
 
-def change_password(session: Session, account_id: int, old: str, new: str) -> None:
-    """Change one's own password. Raises `Invalid` when the old one is wrong or the new one will not do."""
+def change_password(
+    session: Session, account_id: int, old: str, new: str, *, keep_cookie: str | None = None
+) -> None:
+    """Change one's own password; given the browser's own cookie, sign every other browser out.
+
+    Raises `Invalid` when the old one is wrong or the new one will not do.
+    """
     account = session.get(Account, account_id)
     if account is None or not _matches(account.password_hash, old):
         raise Invalid("The current password is not right")
@@ -207,24 +256,30 @@ def change_password(session: Session, account_id: int, old: str, new: str) -> No
     account.password_hash = _hasher.hash(_check_password(new))
     account.must_change = False
     session.add(account)
+    if keep_cookie:
+        _end_sessions(session, account_id, but=audit.sha256(keep_cookie))
     audit.record(session, Actor(account.name), "account.password", None, account=account.id)
 
 
-def _end_sessions(session: Session, account_id: int) -> None:
+def _end_sessions(session: Session, account_id: int, but: str | None = None) -> None:
     for row in session.exec(select(StaffSession).where(StaffSession.account_id == account_id)):
-        row.ended = True
-        session.add(row)
+        if row.cookie_hash != but:
+            row.ended = True
+            session.add(row)
 
 
 def _matches(stored: str, password: str) -> bool:
     try:
         return _hasher.verify(stored, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 
 
 def authenticate(session: Session, email: str, password: str) -> Account | None:
     """The account that an address and password belong to, else None; the time taken says nothing of which."""
-    account = session.exec(select(Account).where(Account.email == email.strip().lower())).first()
+    email = email.strip().lower()
+    # PostgreSQL takes no NUL and neither takes half a surrogate pair; no address that we made holds either.
+    query = select(Account).where(Account.email == email)
+    account = session.exec(query).first() if email.isprintable() else None
     right = _matches(account.password_hash if account else _decoy(), password[:200])
     return account if account and right and not account.disabled else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy import text
@@ -30,7 +31,7 @@ def sha256(data: str | bytes) -> str:
 
 def _digest(entry: AuditEntry) -> str:
     line = {
-        "at": entry.at.isoformat(),
+        "at": entry.at.astimezone(UTC).isoformat(),
         "actor": entry.actor,
         "action": entry.action,
         "body": entry.body_id,
@@ -39,7 +40,9 @@ def _digest(entry: AuditEntry) -> str:
     return sha256(entry.previous + canonical(line))
 
 
-def record(session: Session, actor: Actor, action: str, body_id: int | None = None, **detail: Any) -> AuditEntry:
+def record(
+    session: Session, actor: Actor, action: str, body_id: int | None = None, **detail: Any
+) -> AuditEntry:
     """Append a line. Never call it for a submission: who answered, or when, is not to be known."""
     if session.get_bind().dialect.name == "postgresql":
         session.exec(text("SELECT pg_advisory_xact_lock(:n)").bindparams(n=ADVISORY_LOCK))
@@ -60,10 +63,19 @@ def record(session: Session, actor: Actor, action: str, body_id: int | None = No
 
 
 def verify(session: Session) -> int | None:
-    """The id of the first line that was changed, removed before, or moved; None when the chain holds."""
+    """The id of the first line that was changed, moved, or had a line removed before it; None when the chain holds.
+
+    Lines cut off at the end leave a shorter chain that holds: compare `head` with one noted elsewhere.
+    """
     previous = FIRST
     for entry in session.exec(select(AuditEntry).order_by(AuditEntry.id)):
         if entry.previous != previous or entry.hash != _digest(entry):
             return entry.id
         previous = entry.hash
     return None
+
+
+def head(session: Session) -> tuple[int, str] | None:
+    """The newest line's id and hash, to be noted outside the database; None while the log is empty."""
+    row = session.exec(select(AuditEntry.id, AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)).first()
+    return (row[0], row[1]) if row else None

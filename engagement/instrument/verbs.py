@@ -339,7 +339,9 @@ def set_items(
         for key in sorted(headline - set(closed))
     ]
     if problems:
-        raise Invalid("; ".join(problems) + ".", problems)
+        if len(problems) == 1:
+            raise Invalid(problems[0])
+        raise Invalid("These items cannot be chosen like this:", problems)
     before = _instrument_view(session, instrument)
     if list(before.keys) == keys and set(before.headline) == headline:
         return before
@@ -521,7 +523,6 @@ def _choose(session: Session, instrument: Instrument, keys: list[str], headline:
         ).all()
     )
     session.exec(delete(InstrumentItem).where(InstrumentItem.instrument_id == instrument.id))
-    session.expire_all()
     session.add_all(
         InstrumentItem(
             instrument_id=instrument.id,
