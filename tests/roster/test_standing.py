@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
+from sqlmodel import select
 
 from engagement import clock
 from engagement.errors import NotFound
@@ -51,7 +52,7 @@ def refs(people):
 def test_one_person_as_they_stand(database, body_id):
     """A spell gives the person, their practice, their arm and their strata."""
     with database.session() as session:
-        north = session.query(Locality).one().id
+        north = session.exec(select(Locality.id)).one()
         p = practice(session, body_id, "P1", locality_id=north, list_size=6025)
         m = person(session, body_id, "M1", {"practice_id": p, "representative": True})
         assert standing.at(session, body_id, DAY, 1) == [
