@@ -6,8 +6,8 @@ from sqlmodel import Session, select
 
 from engagement import clock
 from engagement.access import audit
-from engagement.access.actor import Actor
-from engagement.errors import Invalid, NotAllowed
+from engagement.access.actor import Actor, Role
+from engagement.errors import Invalid, NotAllowed, NotFound
 from engagement.models import Body
 from engagement.roster.text import clean
 from engagement.words import STANDING_MAP
@@ -43,4 +43,16 @@ def ensure_body(
     session.add(body)
     session.flush()
     audit.record(session, actor, "body.create", body.id, code=code, demo=demo)
+    return body
+
+
+def own_body(session: Session, actor: Actor, body_id: int) -> Body:
+    """The body whose roster the actor may read and change, locked so that two changes cannot cross.
+
+    Raises `NotAllowed` without the role and `NotFound` if there is no such body.
+    """
+    actor.require(body_id, Role.LEAD)
+    body = session.get(Body, body_id, with_for_update=True)
+    if body is None:
+        raise NotFound("There is no such body.")
     return body

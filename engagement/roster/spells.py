@@ -123,7 +123,7 @@ def reconcile(held: Sequence[Bounds], wanted: Sequence[Bounds], on: date, column
             new = replace(new, starts=on)
         for other in in_the_way:
             if other.id in untouched and overlap(other, new):
-                after[other.id] = _ended_by(other, new) or other
+                after[other.id] = ended_by(other, new) or other
         added.append(new)
     change = tuple((h, after[h.id]) for h in held if after[h.id].values() != h.values())
     faults = tuple(
@@ -179,7 +179,7 @@ def _compatible(held: Bounds, want: Bounds, columns: frozenset[str], on: date) -
     return not _empty(filled.starts, filled.ends) and not _empty(filled.joined_wave, filled.left_wave)
 
 
-def _ended_by(held: Bounds, new: Bounds) -> Bounds | None:
+def ended_by(held: Bounds, new: Bounds) -> Bounds | None:
     """The held spell ended where the new one starts, None if that would leave nothing of it."""
     if new.starts is not None and (held.starts is None or held.starts < new.starts):
         return replace(held, ends=new.starts)
