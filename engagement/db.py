@@ -59,7 +59,8 @@ class Database:
         engine = self.engine.execution_options(**READ_ONLY)
         with Session(engine, expire_on_commit=False) as session:
             yield session
-            session.rollback()
+            # Before the rollback that closing brings, which would empty what was read.
+            session.expunge_all()
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -55,6 +55,7 @@ class ItemView:
     reverse: bool
     series: str
     source: str
+    reworded: bool
     parallels: tuple[str, ...]
     differs: str
     position: int | None
@@ -183,6 +184,27 @@ def add_own_item(
     return item
 
 
+def propose_wording(
+    session: Session,
+    actor: Actor,
+    body_id: int,
+    key: str,
+    text: str,
+    *,
+    not_applicable: str | object | None = _KEEP,
+) -> tuple[Wording, Wording]:
+    """What `new_wording` would make, written nowhere: the wording now and the next one, both in the body's words.
+
+    Raises what `new_wording` raises.
+    """
+    actor.require(body_id, Role.LEAD)
+    item = _item_or_fail(session, body_id, key)
+    old = _newest(session, item)
+    new = _next_version(session, item, old, text, not_applicable)
+    words = words_of(_body(session, body_id).words)
+    return _wording(old, key, words), _wording(new, key, words)
+
+
 def new_wording(
     session: Session,
     actor: Actor,
@@ -192,12 +214,14 @@ def new_wording(
     *,
     not_applicable: str | object | None = _KEEP,
     still_parallel: bool = True,
+    differs: str | None = None,
     expected_version: int | None = None,
 ) -> tuple[ItemVersion, str]:
     """Give an item a new wording as its next version; return it and a sentence on what that does to the trend.
 
     `not_applicable` keeps what it was unless given (None withdraws the choice). `still_parallel` says whether the
-    new wording still asks what the published questions beside it asked. Rounds that were launched keep the old wording.
+    new wording still asks what the published questions beside it asked, and `differs` in one sentence how it differs
+    from them (the old sentence stays unless given). Rounds that were launched keep the old wording.
     Raises `Invalid` for an unchanged, empty or too long text or an unknown placeholder, `NotFound` for a key that
     the body lacks, `Conflict` when the wording is no longer at `expected_version`.
     """
@@ -208,26 +232,14 @@ def new_wording(
         raise Conflict(
             f"Somebody changed the wording of {key} to version {old.version} meanwhile. Look at it and try again."
         )
-    text = " ".join(text.split())
-    choice = old.not_applicable if not_applicable is _KEEP else _clean_choice(not_applicable, old.kind)
-    if text == old.text and choice == old.not_applicable:
-        raise Invalid("The wording has not changed. Change the text, or keep the version that there is")
-    _check_wording(session, body_id, key, old.kind, text, choice, old.origin)
-    origin = dict(old.origin)
+    new = _next_version(session, item, old, text, not_applicable)
+    if differs is not None and (differs := " ".join(differs.split())) and len(differs) > bank.TEXT_LIMIT:
+        raise Invalid(f"Say how it differs in at most {bank.TEXT_LIMIT} characters")
     if not still_parallel:
-        origin["parallels"] = []
-    version = ItemVersion(
-        body_id=body_id,
-        item_id=item.id,
-        version=old.version + 1,
-        kind=old.kind,
-        text=text,
-        not_applicable=choice,
-        reverse=old.reverse,
-        origin=origin | {"reworded": True},
-        created_at=clock.now(),
-    )
-    session.add(version)
+        new.origin = new.origin | {"parallels": [], "differs": differs or ""}
+    elif differs is not None:
+        new.origin = new.origin | {"differs": differs}
+    session.add(new)
     session.flush()
     audit.record(
         session,
@@ -235,13 +247,21 @@ def new_wording(
         "instrument.wording",
         body_id,
         item=key,
-        version=version.version,
-        old=old.text,
-        new=text,
+        version=new.version,
+        old=[old.text, old.not_applicable],
+        new=[new.text, new.not_applicable],
+        still_parallel=still_parallel,
     )
-    return version, (
-        f"Rounds launched from now on ask version {version.version}. The trend line of this item breaks there: "
-        f"answers to version {old.version} and version {version.version} are not joined."
+    return new, trend_break(old.version, new.version, new.kind)
+
+
+def trend_break(old: int, new: int, kind: str = "agree5") -> str:
+    """The sentence that says what a new wording does to the item's line."""
+    if kind == "text":
+        return f"Rounds launched from now on ask version {new}."
+    return (
+        f"Rounds launched from now on ask version {new}. The trend line of this item breaks there: "
+        f"answers to version {old} and version {new} are not joined."
     )
 
 
@@ -279,6 +299,7 @@ def items(session: Session, actor: Actor, body_id: int, instrument_id: int | Non
             reverse=newest.reverse,
             series=bank.series_id(item.key, newest.version, newest.kind),
             source=newest.origin.get("source", "own"),
+            reworded=bool(newest.origin.get("reworded")),
             parallels=tuple(newest.origin.get("parallels") or ()),
             differs=newest.origin.get("differs") or "",
             position=place.position if place else None,
@@ -364,11 +385,30 @@ def rendered(session: Session, body_id: int, instrument_id: int) -> list[dict[st
 
     Raises `NotFound` when the body has no such instrument, `Invalid` when a wording cannot be rendered.
     """
-    words = words_of(_body(session, body_id).words)
     instrument = _instrument(session, body_id, instrument_id)
     places = _places(session, instrument.id)
+    chosen = sorted(_items_of(session, places), key=lambda item: places[item.id].position)
+    return _rendered(session, body_id, chosen, {item.key for item in chosen if places[item.id].headline})
+
+
+def rendered_keys(session: Session, body_id: int, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Items by key as a promise freezes them, for past rounds that no instrument of ours asked.
+
+    In the bank's order, then the body's own by key; headline as in the bank. Raises `NotFound` for a key that
+    the body lacks.
+    """
+    order = {key: place for place, key in enumerate(bank.bank())}
+    ranked = sorted(keys, key=lambda key: (order.get(key, len(order)), key))
+    headline = {entry.key for entry in bank.bank().values() if entry.headline}
+    return _rendered(session, body_id, [_item_or_fail(session, body_id, key) for key in ranked], headline)
+
+
+def _rendered(
+    session: Session, body_id: int, chosen: Sequence[Item], headline: set[str]
+) -> list[dict[str, Any]]:
+    words = words_of(_body(session, body_id).words)
     out = []
-    for item in sorted(_items_of(session, places), key=lambda item: places[item.id].position):
+    for item in chosen:
         version = _newest(session, item)
         out.append(
             bank.render_item(
@@ -379,7 +419,7 @@ def rendered(session: Session, body_id: int, instrument_id: int) -> list[dict[st
                 words=words,
                 not_applicable=version.not_applicable,
                 reverse=version.reverse,
-                headline=places[item.id].headline,
+                headline=item.key in headline,
                 core=item.core,
                 origin=version.origin,
             )
@@ -387,12 +427,22 @@ def rendered(session: Session, body_id: int, instrument_id: int) -> list[dict[st
     return out
 
 
-def warnings(session: Session, body_id: int, instrument_id: int, number: int) -> list[str]:
-    """What a lead should know before round `number` asks this instrument; none of it blocks the launch.
+def warnings(session: Session, body_id: int, instrument_id: int, number: int | None = None) -> list[str]:
+    """What a lead should know before a round asks this instrument; none of it blocks the launch.
+
+    `number` is the round's; without one, the round after the last that was launched.
 
     Compares with the newest launched round of a lower number: items asked before their time, trends that break
     or stop, words and headline items that changed.
     """
+    if number is None:
+        last = session.exec(
+            select(Round.number)
+            .where(Round.body_id == body_id, Round.promise.is_not(None))
+            .order_by(Round.number.desc())
+            .limit(1)
+        ).first()
+        number = (last or 0) + 1
     now = rendered(session, body_id, instrument_id)
     closed = [item for item in now if item["kind"] != "text"]
     found = []
@@ -450,6 +500,27 @@ def warnings(session: Session, body_id: int, instrument_id: int, number: int) ->
             f"The order of the items differs from round {earlier.number}; the trends carry a footnote."
         )
     return found
+
+
+def _next_version(
+    session: Session, item: Item, old: ItemVersion, text: str, not_applicable: str | object | None
+) -> ItemVersion:
+    text = " ".join(text.split())
+    choice = old.not_applicable if not_applicable is _KEEP else _clean_choice(not_applicable, old.kind)
+    if text == old.text and choice == old.not_applicable:
+        raise Invalid("The wording has not changed. Change the text, or keep the version that there is")
+    _check_wording(session, item.body_id, item.key, old.kind, text, choice, old.origin)
+    return ItemVersion(
+        body_id=item.body_id,
+        item_id=item.id,
+        version=old.version + 1,
+        kind=old.kind,
+        text=text,
+        not_applicable=choice,
+        reverse=old.reverse,
+        origin=old.origin | {"reworded": True},
+        created_at=clock.now(),
+    )
 
 
 def _body(session: Session, body_id: int) -> Body:

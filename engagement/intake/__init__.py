@@ -1,0 +1,1 @@
+"""Sealed intake: links, sealed answers, and the mix at close."""

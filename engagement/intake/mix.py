@@ -1,0 +1,240 @@
+"""The mix at close: open every box, drop what was withdrawn, and store the rest so that nothing points back.
+
+Each step may be repeated: a crash at any statement is caught up by calling again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlmodel import Session
+
+from engagement import clock
+from engagement.access import Actor, audit
+from engagement.db import Database
+from engagement.errors import Conflict, Unsafe
+from engagement.intake.keys import Keys
+from engagement.intake.sealing import Opened, Opener
+from engagement.models import (
+    Comment,
+    Participation,
+    PracticeParticipation,
+    Response,
+    Round,
+    RoundRoster,
+    SealedAnswer,
+    random_id,
+)
+
+PAGE = 256
+INSERT_PAGE = 2_000
+_sealed = SealedAnswer.__table__
+_ledger = Participation.__table__
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What a mix did: answers stored, and answers dropped because their authors withdrew them."""
+
+    stored: int
+    withdrawn: int
+
+
+def _boxes(session: Session, round_id: int) -> Iterator[list[bytes]]:
+    """The round's boxes a page at a time, so that a large round does not fill the memory."""
+    after = ""
+    while True:
+        rows = session.execute(
+            select(_sealed.c.id, _sealed.c.box)
+            .where(_sealed.c.round_id == round_id, _sealed.c.id > after)
+            .order_by(_sealed.c.id)
+            .limit(PAGE)
+        ).all()
+        if not rows:
+            return
+        after = rows[-1].id
+        yield [row.box for row in rows]
+
+
+def _open_all(database: Database, keys: Keys, round_: Round) -> tuple[list[Opened], int]:
+    """Open every box in memory; raise `Unsafe` unless there is exactly one for each used link."""
+    opener = Opener(keys.round_secret(round_.public_id))
+    kept: list[Opened] = []
+    opened = 0
+    with database.reading() as session:
+        used = session.execute(
+            select(func.count()).where(_ledger.c.round_id == round_.id, _ledger.c.used.is_(True))
+        ).scalar_one()
+        withdrawn = set(
+            session.execute(
+                select(_ledger.c.withdraw_hash).where(
+                    _ledger.c.round_id == round_.id, _ledger.c.withdrawn.is_(True)
+                )
+            ).scalars()
+        )
+        # libsodium lets go of the interpreter's lock while it computes.
+        with ThreadPoolExecutor(2) as pool:
+            for page in _boxes(session, round_.id):
+                for answer in pool.map(opener, page):
+                    opened += 1
+                    if hashlib.sha256(answer.tag.encode()).hexdigest() not in withdrawn:
+                        kept.append(answer)
+    if opened != used:
+        raise Unsafe(
+            f"Round {round_.number}: {used} links are used but {opened} answers are sealed. Nothing changed."
+        )
+    if opened - len(kept) != len(withdrawn):
+        raise Unsafe(f"Round {round_.number}: the withdrawals do not match the answers. Nothing changed.")
+    return kept, opened - len(kept)
+
+
+def store(session: Session, round_: Round, answers: Iterable[Opened]) -> int:
+    """Write the answers of a closing round under fresh random ids, in the order of those ids, and count.
+
+    Part of the mix's one transaction; imports of past rounds come in by this door too.
+    Comments are cut from everything else that their authors said.
+    """
+    named = round_.tier != "anonymous"
+    responses, comments, answered = [], [], Counter()
+    for answer in answers:
+        standing = answer.standing
+        practice_id = standing.get("practice_id") if named else None
+        responses.append(
+            {
+                "id": random_id(),
+                "body_id": round_.body_id,
+                "round_id": round_.id,
+                "standing": standing["standing"],
+                "practice_id": practice_id,
+                "strata": standing.get("strata") or {},
+                "panel_before": standing.get("before"),
+                "panel_now": standing.get("now"),
+                "practice_may_use": answer.practice_may_use,
+                "answers": answer.answers,
+            }
+        )
+        if practice_id is not None:
+            answered[practice_id] += 1
+        for item, (words, choice) in answer.comments.items():
+            comments.append(
+                {
+                    "id": random_id(),
+                    "body_id": round_.body_id,
+                    "round_id": round_.id,
+                    "item": item,
+                    "text": words,
+                    "choice": choice,
+                }
+            )
+    for table, rows in ((Response.__table__, responses), (Comment.__table__, comments)):
+        rows.sort(key=lambda row: row["id"])
+        for start in range(0, len(rows), INSERT_PAGE):
+            session.execute(insert(table), rows[start : start + INSERT_PAGE])
+    if named:
+        _count_practices(session, round_, answered)
+    return len(responses)
+
+
+def _count_practices(session: Session, round_: Round, answered: Counter) -> None:
+    """Totals of taking part: invited from the roster at launch, answered from the opened boxes."""
+    invited = session.execute(
+        select(RoundRoster.practice_id, func.count())
+        .where(RoundRoster.round_id == round_.id, RoundRoster.practice_id.is_not(None))
+        .group_by(RoundRoster.practice_id)
+        .order_by(RoundRoster.practice_id)
+    ).all()
+    if invited:
+        session.execute(
+            insert(PracticeParticipation.__table__),
+            [
+                {
+                    "round_id": round_.id,
+                    "practice_id": practice_id,
+                    "body_id": round_.body_id,
+                    "invited": number,
+                    "answered": answered[practice_id],
+                }
+                for practice_id, number in invited
+            ],
+        )
+
+
+def mix(database: Database, keys: Keys, round_id: int) -> Mixed | None:
+    """Steps 2 and 3: open, check, and in one transaction store, delete the boxes and move on.
+
+    Returns None when the round is mixed already. Raises `Unsafe`, with nothing changed, when the boxes and the
+    used links do not match or a box cannot be opened.
+    """
+    with database.reading() as session:
+        round_ = session.get(Round, round_id)
+        if round_.state in ("mixed", "released"):
+            return None
+        if round_.state != "closing":
+            raise Conflict("Only a round that has stopped taking answers can be mixed.")
+    kept, withdrawn = _open_all(database, keys, round_)
+    with database.session() as session:
+        now = clock.now()
+        moved = session.execute(
+            update(Round)
+            .where(Round.id == round_id, Round.state == "closing")
+            .values(state="mixed", mixed_at=now, trouble=None)
+        )
+        if moved.rowcount != 1:
+            return None
+        stored = store(session, round_, kept)
+        deleted = session.execute(delete(_sealed).where(_sealed.c.round_id == round_id)).rowcount
+        if deleted != stored + withdrawn:
+            raise Unsafe(
+                f"Round {round_.number}: the sealed answers changed during the mix. Nothing changed."
+            )
+        audit.record(session, Actor.worker(), "round.mix", round_.body_id, round=round_.number)
+    return Mixed(stored, withdrawn)
+
+
+def scrub(database: Database) -> bool:
+    """Step 4: rewrite the files so that no free page, log or row version holds the boxes or their order.
+
+    Returns False when somebody was in the way (a reader of the write-ahead log): call again later.
+    """
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not database.is_sqlite:
+            for table in ("sealed_answer", "participation"):
+                connection.execute(text(f"VACUUM FULL {table}"))
+            return True
+        raw = connection.connection.driver_connection
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raw.execute("VACUUM")
+        busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+
+def destroy_keys(database: Database, keys: Keys, round_id: int) -> None:
+    """Step 5: destroy the round's keys and the panel keys of earlier rounds, then record it."""
+    with database.reading() as session:
+        round_ = session.get(Round, round_id)
+    if round_.state not in ("mixed", "released"):
+        raise Conflict("The keys of a round that is not mixed are still needed.")
+    keys.destroy_round(round_.public_id)
+    if round_.tier == "confidential":
+        keys.destroy_panels_before(round_.body_id, round_.number)
+    with database.session() as session:
+        changed = session.execute(
+            update(Round)
+            .where(Round.id == round_id, Round.keys_destroyed_at.is_(None))
+            .values(keys_destroyed_at=clock.now())
+        )
+        if changed.rowcount:
+            audit.record(session, Actor.worker(), "round.keys_destroyed", round_.body_id, round=round_.number)
+
+
+def delete_links(database: Database, round_id: int) -> None:
+    """Step 6: delete the link rows, which until now let a retried form hear that it was received."""
+    with database.session() as session:
+        session.execute(delete(_ledger).where(_ledger.c.round_id == round_id))
+        session.execute(update(Round).where(Round.id == round_id).values(links_deleted_at=clock.now()))

@@ -1,0 +1,1 @@
+"""Releases: built by the worker at close, read by everything else."""

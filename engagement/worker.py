@@ -1,0 +1,174 @@
+"""The worker: everything that happens to a round without a person. One at a time, under a lease.
+
+Each job is a change of state that may be done twice without harm, so a worker that was killed anywhere is
+caught up by the next pass of any other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, select
+
+from engagement import clock, db
+from engagement.config import Config
+from engagement.db import Database
+from engagement.errors import EngagementError
+from engagement.intake import mix
+from engagement.intake.keys import Keys
+from engagement.models import Lease, Round
+from engagement.rounds import opening, verbs
+
+log = logging.getLogger("engagement.worker")
+LEASE = "worker"
+LEASE_LENGTH = timedelta(minutes=10)
+LINKS_KEPT = timedelta(hours=24)
+# How long a round in trouble is left alone before it is tried again.
+REST = timedelta(minutes=1)
+PAUSE = 2.0
+UNEXPECTED = "An unexpected error stopped the worker; its log says more. It tries again every minute."
+
+
+class Worker:
+    """One worker over one database and one key folder."""
+
+    def __init__(self, database: Database, keys: Keys):
+        self.database = database
+        self.keys = keys
+        self._resting: dict[int, datetime] = {}
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+
+    def run_once(self) -> int:
+        """Do all that is due and return how many steps were done; 0 also when another worker holds the lease."""
+        if not self._due() or not self._take_lease():
+            return 0
+        done = 0
+        try:
+            while step := sum(self._safely(round_) for round_ in self._due()):
+                done += step
+                self._take_lease()
+        finally:
+            self._give_lease()
+        return done
+
+    def _due(self) -> list[Round]:
+        """The rounds that have a step to take now, in round order, so that releases are built in it too."""
+        now = clock.now()
+        with self.database.reading() as session:
+            rounds = session.exec(
+                select(Round)
+                .where(
+                    or_(
+                        Round.state.in_(("launching", "closing", "mixed")),
+                        and_(Round.state == "open", Round.closes_at <= now),
+                        and_(
+                            Round.state == "released",
+                            Round.links_deleted_at.is_(None),
+                            Round.mixed_at <= now - LINKS_KEPT,
+                        ),
+                    )
+                )
+                .order_by(Round.body_id, Round.number)
+            ).all()
+        return [round_ for round_ in rounds if self._resting.get(round_.id, now) <= now]
+
+    def _safely(self, round_: Round) -> bool:
+        """One step for one round; trouble rests that round alone, is logged, and is shown on its page."""
+        try:
+            return self._step(round_)
+        except Exception as error:
+            log.exception("round %s (%s) is stuck", round_.id, round_.state)
+            self._resting[round_.id] = clock.now() + REST
+            words = str(error) if isinstance(error, EngagementError) else UNEXPECTED
+            with self.database.session() as session:
+                session.execute(update(Round).where(Round.id == round_.id).values(trouble=words[:500]))
+            return False
+
+    def _step(self, round_: Round) -> bool:
+        now = clock.now()
+        if round_.state == "launching":
+            return opening.open_round(self.database, self.keys, round_.id)
+        if round_.state == "open":
+            if now < round_.closes_at:
+                return False
+            with self.database.session() as session:
+                return verbs.stop_intake(session, round_.id)
+        if round_.state == "closing":
+            return mix.mix(self.database, self.keys, round_.id) is not None
+        if round_.keys_destroyed_at is None:
+            if not mix.scrub(self.database):
+                return False
+            mix.destroy_keys(self.database, self.keys, round_.id)
+            return True
+        if round_.state == "mixed":
+            from engagement.releases import build  # brings numpy, which the app's start should not wait for
+
+            return build.release(self.database, round_.id) is not None
+        mix.delete_links(self.database, round_.id)
+        return True
+
+    def _take_lease(self) -> bool:
+        """Take or extend the lease; False while another worker's has not run out."""
+        now = clock.now()
+        try:
+            with self.database.session() as session:
+                mine = or_(Lease.holder == self.name, Lease.until < now)
+                moved = session.execute(
+                    update(Lease)
+                    .where(Lease.name == LEASE, mine)
+                    .values(holder=self.name, until=now + LEASE_LENGTH)
+                )
+                if moved.rowcount == 1:
+                    return True
+                if session.get(Lease, LEASE) is not None:
+                    return False
+                session.add(Lease(name=LEASE, holder=self.name, until=now + LEASE_LENGTH))
+        except IntegrityError:
+            return False
+        return True
+
+    def _give_lease(self) -> None:
+        with self.database.session() as session:
+            session.execute(
+                update(Lease).where(Lease.name == LEASE, Lease.holder == self.name).values(until=clock.now())
+            )
+
+
+def pending(session: Session, body_id: int | None = None) -> int:
+    """How many rounds wait for the worker to open, mix or release them now."""
+    query = select(Round.id).where(Round.state.in_(("launching", "closing", "mixed")))
+    if body_id is not None:
+        query = query.where(Round.body_id == body_id)
+    return len(session.exec(query).all())
+
+
+class Embedded:
+    """The worker as a thread of the app, for installations of one process."""
+
+    def __init__(self, config: Config, pause: float = PAUSE):
+        self._worker = Worker(db.get(config), Keys(config.keys))
+        self._pause = pause
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for work every few seconds."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the step in hand."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._pause):
+            try:
+                self._worker.run_once()
+            except Exception:
+                log.exception("the worker's pass failed; it tries again")
