@@ -1,0 +1,64 @@
+"""The one process: the Streamlit application for staff, with the plain pages for members mounted in it.
+
+Start it with `python app.py`, `streamlit run app.py` or `uvicorn app:app`. The port comes from
+STREAMLIT_SERVER_PORT. Nothing heavy is imported here: it must answer within a second of its start.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import streamlit as st
+
+from engagement import db, web
+from engagement.config import Config
+from engagement.web.logs import hide_links
+
+ROOT = Path(__file__).resolve().parent
+
+hide_links()
+config = Config.load()
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App):
+    """Migrate, run the worker where the settings say so, and stop it at the end."""
+    database = db.get(config)
+    await anyio.to_thread.run_sync(db.migrate, database, config.backups)
+    worker = None
+    if config.embedded_worker:
+        from engagement.worker import Embedded
+
+        worker = Embedded(config)
+        worker.start()
+    try:
+        yield
+    finally:
+        if worker is not None:
+            await anyio.to_thread.run_sync(worker.stop)
+        database.dispose()
+
+
+app = st.App(
+    ROOT / "engagement" / "ui" / "frame.py",
+    routes=web.routes(config),
+    middleware=web.middleware(config),
+    lifespan=lifespan,
+)
+
+
+def settings_of_run() -> dict[str, object]:
+    """What `python app.py` takes from the environment: Streamlit reads these for `streamlit run` only."""
+    found: dict[str, object] = {"server.headless": True}
+    if port := os.environ.get("STREAMLIT_SERVER_PORT"):
+        found["server.port"] = int(port)
+    if address := os.environ.get("STREAMLIT_SERVER_ADDRESS"):
+        found["server.address"] = address
+    return found
+
+
+if __name__ == "__main__":
+    app.run(config=settings_of_run())

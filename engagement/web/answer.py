@@ -1,0 +1,411 @@
+"""The answer form at `/a/{round}/{token}`: plain HTML that needs no script, reads no cookie and logs nobody.
+
+GET and HEAD change nothing, for mail scanners follow links. A link is used only by a complete sheet, and given
+back only by the second of two steps, for scanners press buttons too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import anyio
+from anyio import CapacityLimiter
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from engagement import clock, db
+from engagement.access import audit
+from engagement.config import Config
+from engagement.intake import submit as intake
+from engagement.intake.sheet import CHOICES, Fault, is_open, read_sheet
+from engagement.intake.submit import Door, DoorState, Outcome
+from engagement.web.limits import Limiter, network_of
+from engagement.web.plain import TooLarge, calm, read_form, render, too_large
+from engagement.words import words_of
+
+log = logging.getLogger(__name__)
+
+DONE = "?page=done"
+LONGEST_TOKEN = 100
+_IDEM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+UNKNOWN_LINKS = 60
+UNKNOWN_WINDOW = 600.0
+
+
+class AnswerPages:
+    """The pages of one process.
+
+    Parameters
+    ----------
+    config : the settings.
+    limiter : counts unknown links per client; blocks only the looking up of more of them.
+    """
+
+    def __init__(self, config: Config, limiter: Limiter | None = None):
+        self._config = config
+        self._unknown = limiter or Limiter(UNKNOWN_LINKS, UNKNOWN_WINDOW)
+        self._threads: CapacityLimiter | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request for a link."""
+        if self._threads is None:
+            # Apart from the pool that serves Streamlit's files: a wait for the database must not stop those.
+            self._threads = CapacityLimiter(16)
+        form: dict[str, str] | None = None
+        if request.method == "POST":
+            try:
+                form = await read_form(request)
+            except TooLarge:
+                return too_large()
+        return await anyio.to_thread.run_sync(self._respond, request, form, limiter=self._threads)
+
+    def _respond(self, request: Request, form: dict[str, str] | None) -> Response:
+        visit = Visit(
+            public_id=request.path_params["round"],
+            token=request.path_params["token"],
+            page=request.query_params.get("page", ""),
+        )
+        client = network_of(request.client.host if request.client else None)
+        if form is None and self._unknown.blocked(client):
+            return too_many_unknown()
+        if len(visit.token) > LONGEST_TOKEN or len(visit.public_id) > LONGEST_TOKEN:
+            return unknown()
+        try:
+            with db.get(self._config).reading() as session:
+                door = intake.look(session, visit.public_id, visit.token)
+        except Exception as error:
+            _note("A link could not be looked up", error)
+            return unavailable() if form is None else resend(form)
+        if door.state == DoorState.UNKNOWN:
+            self._unknown.failed(client)
+            return unknown()
+        if form is None:
+            return show(visit, door)
+        if visit.page == "withdraw":
+            return self._withdraw(visit, door, form)
+        return self._take(visit, door, form)
+
+    def _take(self, visit: Visit, door: Door, form: dict[str, str]) -> Response:
+        """Check a posted sheet and store it; whatever goes wrong, what was typed comes back."""
+        if door.promise is None or door.state == DoorState.NOT_OPEN:
+            return show(visit, door, status=409)
+        sheet, faults = read_sheet(door.promise, form)
+        if sheet is None:
+            if door.state != DoorState.READY:
+                return show(visit, door, by_another=True, status=409)
+            return questions(visit, door, form, faults, status=422)
+        key = _idem_key(form)
+        try:
+            with db.get(self._config).session() as session:
+                outcome = intake.submit(session, visit.public_id, visit.token, sheet, key)
+        except Exception as error:
+            _note("A sheet could not be stored", error)
+            return questions(visit, door, form | {"idem_key": key}, [], not_recorded=True, status=503)
+        if outcome == Outcome.ALREADY and door.state == DoorState.CLOSED:
+            # After the close the confirmation's own address says only that the round is closed.
+            return done(visit, door)
+        if outcome in (Outcome.STORED, Outcome.ALREADY):
+            return RedirectResponse(DONE, 303)
+        if outcome == Outcome.UNKNOWN:
+            return unknown()
+        state = {Outcome.CLOSED: DoorState.CLOSED, Outcome.NOT_OPEN: DoorState.NOT_OPEN}.get(
+            outcome, DoorState.USED
+        )
+        if state == DoorState.USED and door.state == DoorState.WITHDRAWN:
+            state = DoorState.WITHDRAWN
+        changed = replace(door, state=state, can_withdraw=door.can_withdraw and state == door.state)
+        return show(visit, changed, by_another=True, status=409)
+
+    def _withdraw(self, visit: Visit, door: Door, form: Mapping[str, str]) -> Response:
+        if door.state != DoorState.USED or not door.can_withdraw:
+            return show(visit, door)
+        choice = form.get("sure")
+        if choice == "no":
+            return RedirectResponse("?", 303)
+        if choice != "yes":
+            return withdraw_page(door, "Choose whether to withdraw your answers", 422)
+        try:
+            with db.get(self._config).session() as session:
+                withdrawn = intake.withdraw(session, visit.public_id, visit.token)
+                now = intake.look(session, visit.public_id, visit.token)
+        except Exception as error:
+            _note("A withdrawal could not be stored", error)
+            return calm(
+                "Your answers were NOT withdrawn",
+                "The service could not do this just now. Wait a minute, go back and try again.",
+                status=503,
+                top=body_name(door),
+            )
+        # A second press of the button finds them withdrawn already.
+        if withdrawn or now.state == DoorState.WITHDRAWN:
+            return RedirectResponse("?page=withdrawn", 303)
+        return calm(
+            "Your answers were NOT withdrawn",
+            "The round has closed in the meantime, and answers cannot be taken out after that.",
+            status=409,
+            top=body_name(door),
+        )
+
+
+class Visit:
+    """Which link, and which of its pages."""
+
+    def __init__(self, public_id: str, token: str, page: str):
+        self.public_id = public_id
+        self.token = token
+        self.page = page
+
+    @property
+    def keep(self) -> str:
+        """The name under which the browser keeps unsent answers of this round.
+
+        A few characters of the link's hash keep two colleagues at one screen apart; they lead nobody to it.
+        """
+        link = audit.sha256("keep|" + self.token.strip().lower())
+        return f"keep-{self.public_id}-{link[:8]}"
+
+
+def _note(what: str, error: Exception) -> None:
+    """Log a failure by its kind and place only: an error's own text may hold answers or a link's hash."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "unknown place"
+    kind = type(getattr(error, "orig", None) or error).__name__ if isinstance(error, SQLAlchemyError) else ""
+    log.error("%s: %s%s in %s", what, type(error).__name__, f" ({kind})" if kind else "", place)
+
+
+def _idem_key(form: Mapping[str, str]) -> str:
+    key = form.get("idem_key", "")
+    return key if _IDEM_KEY.fullmatch(key) else secrets.token_urlsafe(24)
+
+
+# What a page needs of a door and its promise.
+
+
+def words(door: Door) -> dict[str, str]:
+    """The body's words, as the promise froze them."""
+    return words_of((door.promise or {}).get("body", {}).get("words"))
+
+
+def body_name(door: Door) -> str:
+    """The body's name, or nothing where the promise is not known."""
+    return (door.promise or {}).get("body", {}).get("name", "")
+
+
+def _closes(door: Door) -> datetime | None:
+    if door.closes_at:
+        return door.closes_at
+    planned = (door.promise or {}).get("closes_at")
+    return datetime.fromisoformat(planned) if planned else None
+
+
+def _until(door: Door) -> str:
+    """ "until the round closes (planned for 6 December 2026 at 5pm)"."""
+    closes = _closes(door)
+    return "until the round closes" + (f" (planned for {clock.show_instant(closes)})" if closes else "")
+
+
+def _moved_from(door: Door) -> str:
+    planned = (door.promise or {}).get("closes_at")
+    if not planned or not door.closes_at or datetime.fromisoformat(planned) == door.closes_at:
+        return ""
+    return clock.show_instant(datetime.fromisoformat(planned))
+
+
+def fingerprint(promise_hash: str | None) -> str:
+    """The start of the promise's SHA-256, in groups that can be read out."""
+    start = (promise_hash or "")[:16]
+    return " ".join(start[place : place + 4] for place in range(0, len(start), 4))
+
+
+def _who_has_results(door: Door) -> str:
+    said = words(door)
+    return (
+        f"Results are published to the members by your {said['governing_body']}. Your {said['council']} and the "
+        f"{said['body']}’s engagement lead have them too, once they have been checked: ask any of them."
+    )
+
+
+def _common(door: Door) -> dict:
+    promise = door.promise or {}
+    return {
+        "body": body_name(door),
+        "words": words(door),
+        "round": promise.get("round", {}),
+        "tier": promise.get("tier", ""),
+        "form": door.form,
+        "until": _until(door),
+    }
+
+
+# The pages.
+
+
+def show(visit: Visit, door: Door, *, by_another: bool = False, status: int = 200) -> Response:
+    """The page that a link's state calls for."""
+    match door.state:
+        case DoorState.UNKNOWN:
+            return unknown()
+        case DoorState.NOT_OPEN:
+            opens = (
+                f"It opens on {clock.show_instant(door.opens_at)}." if door.opens_at else "It will open soon."
+            )
+            return calm(
+                "This round is not open yet",
+                f"{opens} Your link will work then: keep it.",
+                top=body_name(door),
+                status=status,
+            )
+        case DoorState.CLOSED:
+            lost = ["What you sent just now came after the close and was NOT recorded."] if by_another else []
+            return calm(
+                "This round is closed",
+                *lost,
+                "No more answers can be given, changed or withdrawn.",
+                _who_has_results(door),
+                top=body_name(door),
+                forget="" if by_another else visit.keep,
+                status=status,
+            )
+        case DoorState.WITHDRAWN:
+            return calm(
+                "Your answers have been withdrawn",
+                "They will be removed before anything is counted. You count as not having answered, and no "
+                "reminders follow.",
+                _who_has_results(door),
+                top=body_name(door),
+                forget=visit.keep,
+                status=status,
+            )
+        case DoorState.USED:
+            if visit.page == "done" and not by_another:
+                return done(visit, door)
+            if visit.page == "withdraw" and door.can_withdraw and not by_another:
+                return withdraw_page(door)
+            return render(
+                "spent.html",
+                status,
+                title="This link has already been used" if by_another else "Your answers have been received",
+                by_another=by_another,
+                can_withdraw=door.can_withdraw,
+                next=_who_has_results(door),
+                keep=visit.keep,
+                **_common(door),
+            )
+    if visit.page == "questions":
+        return questions(visit, door, {}, [])
+    return start(door)
+
+
+def start(door: Door) -> Response:
+    """The first screen: who can see what, before anything is asked."""
+    promise = door.promise
+    closes = _closes(door)
+    years = promise.get("retention_years", 5)
+    open_items = sum(is_open(item) for item in promise["items"])
+    return render(
+        "start.html",
+        closed_items=len(promise["items"]) - open_items,
+        open_items=open_items,
+        close="the round closes" + (f" (planned for {clock.show_instant(closes)})" if closes else ""),
+        early=promise.get("may_close_early", False),
+        moved_from=_moved_from(door),
+        k=promise["threshold"],
+        key_holder=_sentence(promise.get("key_holder") or "the engagement lead’s organisation"),
+        years=f"{years} year{'' if years == 1 else 's'}",
+        fingerprint=fingerprint(door.promise_hash),
+        **_common(door),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def questions(
+    visit: Visit,
+    door: Door,
+    typed: Mapping[str, str],
+    faults: list[Fault],
+    *,
+    not_recorded: bool = False,
+    status: int = 200,
+) -> Response:
+    """The form, with everything typed in it and what is to be put right."""
+    return render(
+        "questions.html",
+        status,
+        items=door.promise["items"],
+        choices=CHOICES,
+        typed=typed,
+        problems=faults,
+        faults={fault.field: fault.message for fault in faults},
+        not_recorded=not_recorded,
+        idem_key=_idem_key(typed),
+        keep=visit.keep,
+        **_common(door),
+    )
+
+
+def done(visit: Visit, door: Door) -> Response:
+    """The confirmation. Says nothing of what was answered, and holds when it is reloaded."""
+    return render(
+        "done.html",
+        next=_who_has_results(door),
+        can_withdraw=door.can_withdraw and door.state == DoorState.USED,
+        keep=visit.keep,
+        **_common(door),
+    )
+
+
+def withdraw_page(door: Door, problem: str = "", status: int = 200) -> Response:
+    """The first step of withdrawing; nothing is chosen beforehand."""
+    return render("withdraw.html", status, problem=problem, **_common(door))
+
+
+def unknown() -> Response:
+    """The one page for every link that is not one."""
+    return calm(
+        "This link does not work",
+        "It may be incomplete: copy the whole link from your invitation, or open it from there.",
+        "If it still does not work, ask whoever sent you the invitation for your link.",
+        status=404,
+    )
+
+
+def too_many_unknown() -> Response:
+    """For a client that tried many links that are none."""
+    page = calm(
+        "Please wait ten minutes",
+        "Many links that do not exist were tried from your network. Your own link is not affected: open it again "
+        "in ten minutes.",
+        status=429,
+    )
+    page.headers["retry-after"] = str(int(UNKNOWN_WINDOW))
+    return page
+
+
+def unavailable() -> Response:
+    """For a visit that the database could not answer."""
+    return calm(
+        "The service is not available just now",
+        "Your link is not affected. Try again in a few minutes.",
+        status=503,
+    )
+
+
+def resend(form: Mapping[str, str]) -> Response:
+    """For a sheet that arrived while the database could not even be read: it comes back to be sent again."""
+    typed = {name: value for name, value in form.items() if name != "idem_key"}
+    return render("resend.html", 503, typed=typed | {"idem_key": _idem_key(form)})
+
+
+async def no_such_link(request: Request) -> Response:
+    """Everything else under `/a/`."""
+    return unknown()

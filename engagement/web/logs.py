@@ -1,0 +1,27 @@
+"""Access logs must never hold a link: whoever reads a log could answer with it, or see when somebody did."""
+
+from __future__ import annotations
+
+import logging
+
+LINK = "/a/"
+LOGGERS = ("uvicorn.access", "uvicorn.error", "uvicorn.asgi", "uvicorn")
+
+
+class NoLinks(logging.Filter):
+    """Drops every line that mentions a path of the answer form, address and time included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a line to be dropped."""
+        return LINK not in record.getMessage()
+
+
+def hide_links() -> None:
+    """Put the filter on the server's loggers, once, however the process was started.
+
+    uvicorn sets its handlers before it imports the application and leaves filters alone.
+    """
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(found, NoLinks) for found in logger.filters):
+            logger.addFilter(NoLinks())
