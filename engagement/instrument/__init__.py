@@ -12,9 +12,11 @@ from engagement.instrument.verbs import (
     instrument_of,
     items,
     new_wording,
+    propose_wording,
     rendered,
     seed,
     set_items,
+    trend_break,
     warnings,
 )
 
@@ -30,8 +32,10 @@ __all__ = [
     "instrument_of",
     "items",
     "new_wording",
+    "propose_wording",
     "rendered",
     "seed",
     "set_items",
+    "trend_break",
     "warnings",
 ]
