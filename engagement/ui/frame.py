@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from engagement.access.actor import Role
 from engagement.ui import frame_tools
+from engagement.ui.safe import safe_md
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
+# Drawn here, for Streamlit fetches its own icons and emoji for the browser tab from elsewhere.
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="#005eb8"/>'
+    '<path d="M5 11h22M5 23h22" stroke="#fff" stroke-width="2"/><circle cx="21" cy="11" r="4.5" fill="#fff"/>'
+    '<rect x="7" y="19" width="8" height="8" fill="#fff"/></svg>'
+)
 RESULTS = (
     ("overview.py", "Overview", ":material/home:", "The gap now, who took part, and what changed."),
     (
@@ -31,15 +35,15 @@ RUNNING = (
 def pages_of(entries: tuple, *, default: str | None = None) -> list:
     """Streamlit pages of those files that are there."""
     return [
-        st.Page(PAGES / file, title=title, icon=icon, help=about, default=file == default)
+        st.Page(frame_tools.PAGES / file, title=title, icon=icon, help=about, default=file == default)
         for file, title, icon, about in entries
-        if (PAGES / file).is_file()
+        if (frame_tools.PAGES / file).is_file()
     ]
 
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
-    st.set_page_config(page_title="Member engagement", page_icon=":material/groups:", layout="wide")
+    st.set_page_config(page_title="Member engagement", page_icon=ICON, layout="wide")
     here = frame_tools.current()
     lead = here.actor.may(here.body.id, Role.LEAD)
     sections = {"Results": pages_of(RESULTS, default="overview.py")}
@@ -56,11 +60,12 @@ def main() -> None:
 def _sidebar(here: frame_tools.Current) -> None:
     with st.sidebar:
         frame_tools.choose_body(frame_tools.bodies_of(here))
-        st.text(here.body.name)
+        st.markdown(f"**{safe_md(here.body.name)}**")
         st.text(f"Signed in: {here.actor.name}\n{frame_tools.roles_in_words(here.actor, here.body.id)}")
         if st.button("Sign out", key="frame_sign_out", icon=":material/logout:"):
             frame_tools.sign_out(here)
             st.rerun()
 
 
-main()
+if __name__ == "__main__":
+    main()

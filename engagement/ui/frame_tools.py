@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 from sqlmodel import Session
+from streamlit.errors import StreamlitAPIException
 
 from engagement import db
 from engagement.access import sessions
@@ -18,6 +20,7 @@ from engagement.errors import Conflict, EngagementError, Invalid, NotAllowed, No
 from engagement.models import Body
 from engagement.words import words_of
 
+PAGES = Path(__file__).resolve().parents[2] / "pages"
 BODY_KEY = "frame_body"
 SIGN_IN = "/sign-in"
 
@@ -153,3 +156,15 @@ def show_error(error: EngagementError) -> None:
         st.text(str(error))
         for problem in getattr(error, "problems", []):
             st.text(f"• {problem}")
+
+
+def link_to(file: str, label: str, icon: str | None = None, **query: str) -> None:
+    """A link to the page in `file`, where this person's navigation has it; otherwise nothing.
+
+    `label` is Markdown: give it fixed words, or words that went through `safe_md`.
+    """
+    try:
+        st.page_link(PAGES / file, label=label, icon=icon, query_params=query or None)
+    except StreamlitAPIException:
+        # The person's role lacks the page, or the page is not part of this installation.
+        return

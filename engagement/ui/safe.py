@@ -24,7 +24,8 @@ def safe_md(text: object, *, limit: int | None = None) -> str:
     Shows the same characters to the reader; images and links become plain words. Control characters and marks
     that reverse the reading direction are dropped. `limit` cuts long text and ends it with "…".
     """
-    plain = " ".join(str(text).split())
+    # Not str.split() alone: a no-break space is there on purpose.
+    plain = re.sub(r"[^\S\u00a0]+", " ", str(text)).strip()
     plain = "".join(c for c in plain if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
     if limit is not None and len(plain) > limit:
         plain = plain[: limit - 1].rstrip() + "…"

@@ -1,0 +1,80 @@
+"""Drawing releases on a page: charts from a cache, tables that cannot carry Markdown, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from engagement.access import audit
+from engagement.errors import NotFound
+from engagement.instrument import references
+from engagement.ui import charts
+from engagement.ui.safe import safe_md
+
+if TYPE_CHECKING:
+    import pandas
+
+_CHARTS = {"trend": charts.trend_chart, "gap": charts.gap_chart}
+
+
+def theme() -> str | None:
+    """ "light" or "dark"."""
+    return st.context.theme.type
+
+
+@st.cache_data(max_entries=300, show_spinner=False)
+def _spec(
+    kind: str, digest: str, key: str, look: str | None, _history: list, _figures: Sequence
+) -> dict[str, Any]:
+    # Altair validates every part against its schema, about 0.3 s a chart; releases never change, so the digest
+    # of what is drawn is a key that is always right and needs no expiry.
+    if kind == "now":
+        chart = charts.now_chart(_history[-1], key, look)
+        return {} if chart is None else chart.to_dict()
+    return _CHARTS[kind](_history, key, _figures, look).to_dict()
+
+
+def chart(kind: str, history: list[Mapping[str, Any]], key: str, alt: str, figures: Sequence = ()) -> bool:
+    """Draw the "trend", "gap" or "now" chart of an item with its alternative in words; False where there is none."""
+    digest = audit.sha256(
+        audit.canonical([history[-1:] if kind == "now" else history, [f.id for f in figures]])
+    )
+    spec = _spec(kind, digest, key, theme(), history, tuple(figures))
+    if not spec:
+        return False
+    st.vega_lite_chart(spec, theme=None, alt=alt, key=f"chart_{kind}_{key}")
+    return True
+
+
+def table(frame: pandas.DataFrame, alt: str, *, border: bool | str = "horizontal") -> None:
+    """Draw a frame of text as a real HTML table, its headings and cells shown as they are."""
+    safe = frame.map(safe_md).rename(columns=safe_md)
+    st.table(safe, hide_index=True, border=border, alt=alt)
+
+
+def figures_for(item: Mapping[str, Any] | None) -> tuple[references.Reference, ...]:
+    """Published figures on the questions that this round's wording was said to resemble."""
+    found = []
+    for question in item.get("parallels", []) if item else []:
+        try:
+            found.extend(references.for_questions([question]))
+        except NotFound:
+            # An older release may name a question that the file no longer holds; the rest still stand.
+            continue
+    return tuple(found)
+
+
+def quote(text: str) -> None:
+    """A wording as members read it."""
+    st.text(f"“{text}”")
+
+
+def downloads(release_id: int | None) -> None:
+    """Links to the newest release as files, through the export route that checks and logs."""
+    if release_id is None:
+        return
+    with st.container(horizontal=True):
+        st.link_button("Download as CSV", f"/export/release/{release_id}.csv", icon=":material/download:")
+        st.link_button("Download as JSON", f"/export/release/{release_id}.json", icon=":material/download:")
