@@ -81,13 +81,13 @@ def launched(database, setting):
 
 
 @pytest.fixture
-def page(database, monkeypatch):
+def open_page(database, monkeypatch):
     """Open a page as an actor of a body, without a browser."""
     from streamlit.testing.v1 import AppTest
 
     from engagement.ui import frame_tools
 
-    def open_page(name: str, actor: Actor, body_id: int):
+    def opened(name: str, actor: Actor, body_id: int):
         def current():
             with database.reading() as session:
                 body = session.get(Body, body_id)
@@ -97,4 +97,4 @@ def page(database, monkeypatch):
         monkeypatch.setattr(frame_tools, "current", current)
         return AppTest.from_file(str(PAGES / name), default_timeout=20).run()
 
-    return open_page
+    return opened
