@@ -1,0 +1,682 @@
+"""The command line: everything that a page does and an operator would script.
+
+Exit codes: 0 done, 1 refused with a reason, 2 wrong usage, 3 done but something is not well (`doctor`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, select
+
+from engagement import __version__, clock, db
+from engagement.access import Actor, Role, accounts, audit
+from engagement.config import Config
+from engagement.db import Database
+from engagement.errors import EngagementError, Invalid, NotFound
+from engagement.intake.keys import Keys
+from engagement.models import TIERS, Body
+from engagement.worker import PAUSE, Worker, pending
+
+REFUSED, UNWELL = 1, 3
+EXAMPLES = """examples:
+  engagement demo --links 2
+  engagement import practices epraccur.csv --commissioner 00K --yes
+  engagement import members members.csv --yes
+  engagement import answers past.csv --wait
+  engagement account new --email lead@example.org --name "Ann Example" --role engagement_lead
+  engagement round new --title "Autumn 2026" --closes 2026-12-01T17:00
+  engagement round launch 1 --yes --wait
+  engagement round links 1 --out links.csv
+  engagement gap --json
+
+Settings come from the environment: ENGAGEMENT_DATA is the folder of the database and the keys,
+ENGAGEMENT_DATABASE_URL points at PostgreSQL instead. docs/settings.md lists them all.
+Times are London's. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not well (doctor)."""
+
+
+class Context:
+    """What a command works with: settings, database, keys, and the operator as actor."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.database: Database = db.get(config)
+        self.keys = Keys(config.keys)
+        self.actor = Actor.operator()
+
+    def body(self, session: Session, code: str | None) -> Body:
+        """The body that a command is about: the one named, or the only one there is."""
+        bodies = session.exec(select(Body).order_by(Body.code)).all()
+        if code:
+            for body in bodies:
+                if body.code == code:
+                    return body
+            raise NotFound(
+                f"There is no body {code}. There are: {', '.join(b.code for b in bodies) or 'none'}."
+            )
+        if len(bodies) == 1:
+            return bodies[0]
+        if not bodies:
+            raise NotFound(
+                "There is no body yet. Import its practices first: engagement import practices FILE"
+            )
+        raise Invalid(f"Say which body with --body CODE: {', '.join(b.code for b in bodies)}")
+
+    def work(self) -> int:
+        """Let a worker do all that is due, here and now; returns the steps done."""
+        worker = Worker(self.database, self.keys)
+        done = worker.run_once()
+        with self.database.reading() as session:
+            left = pending(session)
+        if left:
+            print(
+                f"{left} rounds still wait: another worker is at it, or one is in trouble (engagement round list)",
+                file=sys.stderr,
+            )
+        return done
+
+
+def say(args: argparse.Namespace, data: Any, words: str) -> None:
+    """Print data as JSON where it was asked for, else in words."""
+    print(json.dumps(data, ensure_ascii=False, indent=1) if args.json else words)
+
+
+def confirm(args: argparse.Namespace, question: str) -> bool:
+    """Ask before what cannot be undone; `--yes` answers, and without a terminal the answer is no."""
+    if args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Invalid(f"{question} Add --yes to confirm.")
+    return input(f"{question} Type yes to go on: ").strip().lower() == "yes"
+
+
+def london_instant(text: str) -> datetime:
+    """An argument such as 2026-12-01T17:00 or 2026-12-01 (at 17:00), in London."""
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 2026-12-01T17:00") from None
+    if wall.tzinfo is not None:
+        raise argparse.ArgumentTypeError("leave out the time zone: times are London's")
+    at = time(17) if "T" not in text and " " not in text else wall.time()
+    return clock.from_london(wall.date(), at)
+
+
+def a_date(text: str):
+    """An argument such as 2026-12-01."""
+    from engagement.roster.text import parse_date
+
+    try:
+        return parse_date(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def cmd_migrate(args, context: Context) -> int:
+    at = db.revision(context.database)
+    say(args, {"revision": at}, f"The database is at schema {at}, the newest.")
+    return 0
+
+
+def cmd_demo(args, context: Context) -> int:
+    from engagement import demo
+
+    def progress(share: float, words: str) -> None:
+        if sys.stderr.isatty():
+            bar = "#" * round(share * 30)
+            print(f"\r[{bar:<30}] {words:<40}", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
+
+    result = demo.ensure(context.database, context.config, links=args.links, progress=progress)
+    base = context.config.public_url
+    lines = [
+        "The demo body is ready." if result.made else "The demo body is here already; its data was kept."
+    ]
+    lines += ["", f"Open {base}", "", "Sign in as (one button each on the sign-in page, or by password):"]
+    lines += [f"  {name:<28} {email:<32} password: {demo.PASSWORD}" for name, email in result.accounts]
+    if result.links:
+        lines += ["", "Answer as a member:"]
+        lines += [f"  {link}" for link in result.links]
+    say(args, {"made": result.made, "accounts": result.accounts, "links": result.links}, "\n".join(lines))
+    return 0
+
+
+def cmd_import(args, context: Context) -> int:
+    path = Path(args.file)
+    if not path.is_file():
+        raise Invalid(f"There is no file {path}.")
+    return {"practices": _import_roster, "members": _import_roster, "answers": _import_answers}[args.what](
+        args, context, path
+    )
+
+
+def _import_roster(args, context: Context, path: Path) -> int:
+    from engagement import roster
+
+    with context.database.session() as session:
+        if args.what == "practices":
+            preview = roster.preview_practices(
+                session,
+                context.actor,
+                _maybe_body(session, args.body or args.commissioner),
+                path,
+                name=path.name,
+                commissioner=args.commissioner,
+                on=args.on,
+                body_code=args.body,
+            )
+        else:
+            body = context.body(session, args.body)
+            preview = roster.preview_members(
+                session, context.actor, body.id, path, name=path.name, on=args.on
+            )
+        if preview.refused:
+            raise Invalid(f"{path.name} was not imported.", preview.refused)
+        for note in preview.notes if not args.json else ():
+            print(note)
+        if preview.changes:
+            print(preview.summary, file=sys.stderr if args.json else sys.stdout)
+        if args.dry_run:
+            say(args, {"counts": preview.counts}, "Nothing was changed: this was a dry run.")
+            return 0
+        if preview.changes and not confirm(args, "Import this?"):
+            print("Nothing was changed.")
+            return REFUSED
+        summary = roster.apply(session, context.actor, preview)
+    say(
+        args, {"added": summary.added, "changed": summary.changed, "closed": summary.closed}, summary.sentence
+    )
+    return 0
+
+
+def _maybe_body(session: Session, code: str | None) -> int | None:
+    """The body to import into: the one of that code, else the only one, else None: the import makes it."""
+    bodies = {body.code: body.id for body in session.exec(select(Body))}
+    if code:
+        return bodies.get(code)
+    return next(iter(bodies.values())) if len(bodies) == 1 else None
+
+
+def _import_answers(args, context: Context, path: Path) -> int:
+    from engagement.exchange.answers import import_answers
+
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+    summary = import_answers(
+        context.database,
+        context.keys,
+        context.actor,
+        body.id,
+        path,
+        name=path.name,
+        tier=args.tier,
+        practice_may_use=args.practice_may_use,
+        first_date=args.first_date,
+        every=args.every,
+    )
+    if args.wait:
+        context.work()
+    say(
+        args,
+        {"rounds": list(summary.rounds), "forms": summary.people, "answers": summary.answers},
+        summary.sentence + ("" if args.wait else " The worker releases them next: engagement worker --once"),
+    )
+    return 0
+
+
+def cmd_round(args, context: Context) -> int:
+    return {
+        "new": _round_new,
+        "launch": _round_launch,
+        "close": _round_close,
+        "list": _round_list,
+        "links": _round_links,
+    }[args.what](args, context)
+
+
+def _round_new(args, context: Context) -> int:
+    from engagement.rounds import verbs
+
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        round_ = verbs.new(
+            session,
+            context.actor,
+            body.id,
+            title=args.title,
+            opens_at=args.opens or clock.now(),
+            closes_at=args.closes,
+            tier=args.tier,
+            threshold=args.threshold,
+        )
+        checks = verbs.checklist(session, context.actor, round_.id)
+    words = [f"Round {round_.number} is drafted. Before its launch:"]
+    words += [f"  {check.level:<5} {check.title}: {check.text}" for check in checks]
+    data = {"round": round_.number, "checks": [vars(check) for check in checks]}
+    say(args, data, "\n".join(words))
+    return 0
+
+
+def _find_round(args, context: Context, session: Session):
+    from engagement.rounds import verbs
+
+    return verbs.by_number(session, context.actor, context.body(session, args.body).id, args.round)
+
+
+def _round_launch(args, context: Context) -> int:
+    from engagement.rounds import verbs
+
+    if not confirm(
+        args, f"Launch round {args.round}? What it promises its members cannot be changed afterwards."
+    ):
+        return REFUSED
+    with context.database.session() as session:
+        round_ = verbs.launch(session, context.actor, _find_round(args, context, session).id)
+    if args.wait:
+        context.work()
+    say(
+        args,
+        {"round": round_.number, "promise": round_.promise_hash},
+        f"Round {round_.number} is launched; the worker opens it. Its promise is {round_.promise_hash}.",
+    )
+    return 0
+
+
+def _round_close(args, context: Context) -> int:
+    from engagement.rounds import verbs
+
+    if not confirm(args, f"Close round {args.round} now? This cannot be undone."):
+        return REFUSED
+    with context.database.session() as session:
+        round_ = _find_round(args, context, session)
+        verbs.close(session, context.actor, round_.id)
+    if args.wait:
+        context.work()
+    say(args, {"round": round_.number}, f"Round {round_.number} takes no more answers.")
+    return 0
+
+
+def _round_list(args, context: Context) -> int:
+    from engagement.rounds import verbs
+
+    with context.database.reading() as session:
+        found = verbs.rounds(session, context.actor, context.body(session, args.body).id)
+    data = [
+        {
+            "round": r.number,
+            "title": r.title,
+            "state": r.state,
+            "tier": r.tier,
+            "threshold": r.threshold,
+            "opens_at": r.opens_at and r.opens_at.isoformat(),
+            "closes_at": r.closes_at and r.closes_at.isoformat(),
+            "N": r.invited,
+            "trouble": r.trouble,
+        }
+        for r in found
+    ]
+    lines = [
+        f"{r.number:>4}  {r.state:<10} {r.title:<24} {r.tier:<14} "
+        f"{'closes' if r.state in ('draft', 'launching', 'open') else 'closed'} "
+        f"{clock.show_instant(r.closed_at or r.closes_at) if r.closed_at or r.closes_at else '-'}"
+        + (f"  TROUBLE: {r.trouble}" if r.trouble else "")
+        for r in found
+    ]
+    say(args, data, "\n".join(lines) or "There are no rounds yet.")
+    return 0
+
+
+def _round_links(args, context: Context) -> int:
+    from engagement.exchange.spreadsheet import table
+    from engagement.rounds import verbs
+
+    target = Path(args.out)
+    if target.exists():
+        raise Invalid(
+            f"{target} exists already: choose another name, so that no file of links is written over."
+        )
+    with context.database.session() as session:
+        round_ = _find_round(args, context, session)
+        doors = verbs.personal_links(
+            session, context.actor, context.keys, context.config.public_url, round_.id
+        )
+        rows = [[door.ref, door.name, door.email, door.practice, door.url] for door in doors]
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
+            out.write(table(["member_id", "name", "email", "practice", "link"], rows))
+    words = (
+        f"{len(rows)} personal links are in {target}, which only you can read. Delete it when they are sent."
+    )
+    say(args, {"links": len(rows)}, words)
+    return 0
+
+
+def cmd_worker(args, context: Context) -> int:
+    if args.once:
+        steps = context.work()
+        say(args, {"steps": steps}, f"{steps} steps done.")
+        return 0
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    worker = Worker(context.database, context.keys)
+    print("The worker runs. Stop it with Ctrl-C.", file=sys.stderr)
+    while not stop.is_set():
+        worker.run_once()
+        stop.wait(PAUSE)
+    return 0
+
+
+def _history(args, context: Context) -> list[dict[str, Any]]:
+    from engagement.releases import read
+
+    with context.database.reading() as session:
+        return read.history(session, context.actor, context.body(session, args.body).id)
+
+
+def cmd_results(args, context: Context) -> int:
+    history = _history(args, context)
+    if args.round is not None:
+        history = [content for content in history if content["round"]["number"] == args.round]
+    if not history:
+        raise NotFound("There is no release yet.")
+    content = history[-1]
+    say(args, content, _gap_table([content]))
+    return 0
+
+
+def cmd_gap(args, context: Context) -> int:
+    history = _history(args, context)
+    rows = []
+    for content in history:
+        for item in content["items"]:
+            if args.item and item["item"] != args.item:
+                continue
+            rows.append(
+                {
+                    "round": content["round"]["number"],
+                    "closed_on": content["round"]["closed_on"],
+                    "item": item["item"],
+                    "series": item["series"],
+                    "leader": item["groups"]["leader"],
+                    "grassroots": item["groups"]["grassroots"],
+                    **({"staff": item["groups"]["staff"]} if "staff" in item["groups"] else {}),
+                    "total": item["total"],
+                    "gap": item["gap"],
+                    "change": item["change"],
+                    "suppressed": [
+                        {"what": s["what"], "why": s["why"]}
+                        for s in content["suppressed"]
+                        if s["item"] == item["item"]
+                    ],
+                }
+            )
+    say(args, rows, _gap_table(history, args.item) if history else "There is no release yet.")
+    return 0
+
+
+def _figure(figure: dict[str, Any], value: str) -> str:
+    if figure["mark"] == "hidden":
+        return "not published"
+    if figure["mark"] == "missing":
+        return "nobody invited"
+    number = figure[value]
+    if number is None:
+        return "cannot say"
+    sign = {"at_least": "≥ ", "at_most": "≤ "}.get(figure["cap"], "")
+    low, high = figure["interval"]
+    return f"{sign}{number} ({low} to {high})"
+
+
+def _gap_table(history: list[dict[str, Any]], only: str | None = None) -> str:
+    lines = []
+    for content in history:
+        round_ = content["round"]
+        lines.append(f"Round {round_['number']}, {round_['title']}, closed on {round_['closed_on']}")
+        lines.append(f"  {'item':<20}{'leaders %':<20}{'grassroots %':<20}{'gap, points':<20}")
+        for item in content["items"]:
+            if only and item["item"] != only:
+                continue
+            groups = item["groups"]
+            lines.append(
+                f"  {item['item']:<20}{_figure(groups['leader'], 'share'):<20}"
+                f"{_figure(groups['grassroots'], 'share'):<20}{_figure(item['gap'], 'points'):<20}"
+            )
+    lines.append("In brackets: where the figure would lie had every member on the roster answered (95%).")
+    return "\n".join(lines)
+
+
+def cmd_practices(args, context: Context) -> int:
+    from engagement.roster import standing
+
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+        found = standing.practices_at(session, body.id, clock.today())
+    # The model of disengagement is not part of this version: its fields are there, empty.
+    fields = ("segment", "segment_probability", "p_silent_next", "engagement", "forecast", "evidence")
+    data = [{"practice_id": p.code, "name": p.name, **dict.fromkeys(fields)} for p in found]
+    lines = [f"{p.code:<10} {p.name}" for p in found]
+    lines.append("Segments by risk are not part of this version yet.")
+    say(args, data, "\n".join(lines))
+    return 0
+
+
+def cmd_export(args, context: Context) -> int:
+    from engagement.exchange.release_csv import release_csv
+
+    history = [c for c in _history(args, context) if args.round in (None, c["round"]["number"])]
+    if not history:
+        raise NotFound("There is no such release.")
+    target = Path(args.out)
+    if target.suffix == ".json":
+        text = json.dumps(history, ensure_ascii=False, indent=1)
+    elif target.suffix == ".csv":
+        parts = [release_csv(content) for content in history]
+        text = parts[0] + "".join(part.split("\r\n", 1)[1] for part in parts[1:])
+    else:
+        raise Invalid("Give --out a name that ends in .csv or .json")
+    target.write_text(text, encoding="utf-8-sig" if target.suffix == ".csv" else "utf-8", newline="")
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        audit.record(
+            session, context.actor, "export", body.id, rounds=[c["round"]["number"] for c in history]
+        )
+    say(args, {"rounds": len(history)}, f"{len(history)} releases are in {target}.")
+    return 0
+
+
+def cmd_account(args, context: Context) -> int:
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        account, password = accounts.create(
+            session, context.actor, body.id, email=args.email, name=args.name, role=Role(args.role)
+        )
+    words = f"{account.email} can sign in at {context.config.public_url}"
+    if password:
+        words += f"\nPassword, shown only now and to be changed at the first sign-in: {password}"
+    say(args, {"email": account.email, "password": password or None}, words)
+    return 0
+
+
+def cmd_backup(args, context: Context) -> int:
+    if not context.database.is_sqlite:
+        raise Invalid("Back PostgreSQL up with pg_dump -Fc. Keys are never part of a backup.")
+    with context.database.reading() as session:
+        waiting = pending(session)
+    path = db.backup_sqlite(context.database, Path(args.out) if args.out else context.config.backups)
+    words = f"The database is copied to {path}. Keys are not in it: answers of an open round cannot be opened from it."
+    say(args, {"file": str(path), "rounds_waiting": waiting}, words)
+    return 0
+
+
+def cmd_doctor(args, context: Context) -> int:
+    findings: list[tuple[bool, str]] = []
+
+    def check(good: bool, words: str) -> None:
+        findings.append((good, words))
+
+    check(db.revision(context.database) == db.head(), "the schema is the newest")
+    with context.database.reading() as session:
+        broken = audit.verify(session)
+        waiting = pending(session)
+        from engagement.models import Round
+
+        troubles = session.exec(select(Round.number, Round.trouble).where(Round.trouble.is_not(None))).all()
+        opened = session.exec(select(Round).where(Round.state.in_(("open", "closing")))).all()
+    check(
+        broken is None,
+        "the audit log is whole" if broken is None else f"the audit log breaks at line {broken}",
+    )
+    check(
+        not waiting, f"{waiting} rounds wait for the worker" if waiting else "no round waits for the worker"
+    )
+    for number, trouble in troubles:
+        check(False, f"round {number}: {trouble}")
+    for round_ in opened:
+        check(
+            context.keys.holds_round(round_.public_id),
+            f"the keys of round {round_.number} are in the key folder",
+        )
+    folder = context.config.keys
+    if folder.exists():
+        check(folder.stat().st_mode & 0o077 == 0, "only the owner can read the key folder")
+    good = all(fine for fine, _ in findings)
+    say(
+        args,
+        {"well": good, "findings": [{"well": fine, "text": words} for fine, words in findings]},
+        "\n".join(f"{'ok ' if fine else 'NOT'}  {words}" for fine, words in findings),
+    )
+    return 0 if good else UNWELL
+
+
+def cmd_bench(args, context: Context) -> int:
+    from engagement import bench
+
+    results = bench.run(args.only or None, say=lambda line: print(line, file=sys.stderr, flush=True))
+    say(args, results, bench.table(results))
+    return 0
+
+
+# --- arguments --------------------------------------------------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = argparse.ArgumentParser(
+        prog="engagement",
+        description="Member-engagement surveys: whether members feel that the body is theirs.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print JSON")
+    common.add_argument("--body", metavar="CODE", help="the body, where there are several")
+    common.add_argument("--yes", action="store_true", help="answer every confirmation with yes")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable, help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[common], help=help, description=help)
+        made.set_defaults(run=run)
+        return made
+
+    command("migrate", cmd_migrate, "bring the database to the newest schema (every command does)")
+    one = command("demo", cmd_demo, "make the demo body, or hand out fresh links for it")
+    one.add_argument(
+        "--links", type=int, nargs="?", const=10, default=2, metavar="N", help="how many links to print"
+    )
+
+    one = command("import", cmd_import, "import practices, members or past answers from a file")
+    one.add_argument("what", choices=("practices", "members", "answers"))
+    one.add_argument("file")
+    one.add_argument("--commissioner", metavar="CODE", help="whose practices to take from the ODS file")
+    one.add_argument("--on", type=a_date, metavar="DATE", help="the day that the file is asked about (today)")
+    one.add_argument("--dry-run", action="store_true", help="show what would happen and change nothing")
+    one.add_argument("--tier", choices=TIERS[:2], default="confidential", help="tier of past answers")
+    one.add_argument(
+        "--practice-may-use",
+        action="store_true",
+        help="all who answered agreed to count towards their practice",
+    )
+    one.add_argument("--first-date", type=a_date, metavar="DATE", help="when the first past round closed")
+    one.add_argument("--every", type=int, default=6, metavar="MONTHS", help="months between past rounds (6)")
+    one.add_argument("--wait", action="store_true", help="release the past rounds before returning")
+
+    one = command("round", cmd_round, "draft, launch, close and list rounds, and hand out their links")
+    kinds = one.add_subparsers(dest="what", required=True, metavar="VERB")
+    new = kinds.add_parser("new", parents=[common], help="draft a round")
+    new.add_argument("--title", required=True)
+    new.add_argument("--opens", type=london_instant, metavar="TIME", help="now, unless given")
+    new.add_argument("--closes", type=london_instant, metavar="TIME", required=True)
+    new.add_argument("--tier", choices=TIERS, default="confidential")
+    new.add_argument("--threshold", type=int, help="answers a group needs to be shown (5 or more)")
+    for name, help in (
+        ("launch", "freeze the promise and open the round"),
+        ("close", "stop taking answers now"),
+    ):
+        made = kinds.add_parser(name, parents=[common], help=help)
+        made.add_argument("round", type=int, metavar="NUMBER")
+        made.add_argument("--wait", action="store_true", help="do the worker's part before returning")
+    kinds.add_parser("list", parents=[common], help="all rounds, newest first")
+    made = kinds.add_parser(
+        "links", parents=[common], help="write personal links to a file that only you can read"
+    )
+    made.add_argument("round", type=int, metavar="NUMBER")
+    made.add_argument("--out", required=True, metavar="FILE")
+
+    one = command("worker", cmd_worker, "run the worker: opens, mixes and releases rounds")
+    one.add_argument("--once", action="store_true", help="do what is due and stop")
+    one = command("results", cmd_results, "the newest release, or one round's")
+    one.add_argument("--round", type=int, metavar="NUMBER")
+    one = command("gap", cmd_gap, "leaders against grassroots members, round by round and item by item")
+    one.add_argument("--item", metavar="KEY")
+    command("practices", cmd_practices, "all open practices")
+    one = command("export", cmd_export, "write releases to a CSV or JSON file")
+    one.add_argument("--round", type=int, metavar="NUMBER")
+    one.add_argument("--out", required=True, metavar="FILE")
+    one = command("account", cmd_account, "make an account")
+    one.add_argument("what", choices=("new",))
+    one.add_argument("--email", required=True)
+    one.add_argument("--name", required=True)
+    one.add_argument("--role", required=True, choices=[role.value for role in Role])
+    one = command("backup", cmd_backup, "copy the SQLite database, without keys")
+    one.add_argument("--out", metavar="FOLDER")
+    command("doctor", cmd_doctor, "check that all is well")
+    one = command("bench", cmd_bench, "measure speed against baselines in the same run")
+    one.add_argument("--only", action="append", metavar="NAME")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        context = Context(Config.load())
+        db.migrate(context.database, context.config.backups)
+        return args.run(args, context)
+    except Invalid as error:
+        print(error, file=sys.stderr)
+        for problem in error.problems:
+            if problem not in str(error):
+                print(f"  {problem}", file=sys.stderr)
+        return REFUSED
+    except EngagementError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except BrokenPipeError:
+        return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
