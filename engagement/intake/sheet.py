@@ -68,6 +68,10 @@ def scores_of(item: Mapping) -> dict[str, int]:
     return {str(score): score for score, _ in item["labels"]}
 
 
+def _quoted(item: Mapping) -> str:
+    return f"“{item['text'].rstrip('.')}”"
+
+
 def is_open(item: Mapping) -> bool:
     """Whether an item takes text instead of a choice."""
     return item["kind"] == "text"
@@ -116,7 +120,7 @@ def _read_choice(item: Mapping, form: Mapping[str, str]) -> tuple[int | str, Fau
         return scores[value], None
     if value in REASONS and item.get(value):
         return value, None
-    return "not_answered", Fault(field, field, f"Choose one of the answers listed for “{item['text']}”")
+    return "not_answered", Fault(field, field, f"Choose one of the answers listed for {_quoted(item)}")
 
 
 def _read_text(item: Mapping, form: Mapping[str, str]) -> tuple[tuple[str, str] | None, list[Fault]]:
@@ -165,8 +169,8 @@ def _too_few(promise: Mapping, blank: list[Mapping], faults: list[Fault]) -> lis
             Fault(
                 field,
                 field,
-                f"Choose an answer for at least {needed} of {besides}{len(others)} statements. "
-                f"You have answered {given}. “I do not know” counts as an answer",
+                f"Choose an answer for at least {needed} of {besides}{len(others)} statements; you have answered "
+                f"{given}. “I do not know” counts",
             )
         )
     return found

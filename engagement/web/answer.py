@@ -211,6 +211,16 @@ def _until(door: Door) -> str:
     return "until the round closes" + (f" (planned for {clock.show_instant(closes)})" if closes else "")
 
 
+def _opened(door: Door) -> str:
+    closes = _closes(door)
+    if door.state == DoorState.CLOSED or closes is None:
+        return "The round is closed. All answers are opened together, shuffled and counted."
+    return (
+        f"When the round closes (planned for {clock.show_instant(closes)}), all answers are opened together, "
+        "shuffled and counted."
+    )
+
+
 def _moved_from(door: Door) -> str:
     planned = (door.promise or {}).get("closes_at")
     if not planned or not door.closes_at or datetime.fromisoformat(planned) == door.closes_at:
@@ -357,6 +367,7 @@ def done(visit: Visit, door: Door) -> Response:
     """The confirmation. Says nothing of what was answered, and holds when it is reloaded."""
     return render(
         "done.html",
+        opened=_opened(door),
         next=_who_has_results(door),
         can_withdraw=door.can_withdraw and door.state == DoorState.USED,
         keep=visit.keep,

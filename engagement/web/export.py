@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from engagement import db
 from engagement.access import audit, sessions
 from engagement.config import Config
-from engagement.errors import NotAllowed, NotFound
+from engagement.errors import EngagementError, NotAllowed, NotFound
 from engagement.models import Release
 from engagement.web.plain import calm
 
@@ -45,9 +45,16 @@ class Exports:
                 return RedirectResponse("/password", 303)
             try:
                 found = content(session, actor, release_id)
-            except (NotAllowed, NotFound) as error:
-                # One answer for another body's release and for none: ids are not to be tried out.
-                return calm("You do not have access to this file", str(error), status=403, link=("/", "Back"))
+            except (NotAllowed, NotFound):
+                # One page for another body's release and for none: ids are not to be tried out.
+                return calm(
+                    "You do not have access to this file",
+                    "It is for people who read the results of its body. Ask your engagement lead for a role there.",
+                    status=403,
+                    link=("/", "Back to the results"),
+                )
+            except EngagementError as error:
+                return calm("This file cannot be shown", str(error), status=409, link=("/", "Back"))
             body_id = session.get(Release, release_id).body_id
         if request.method == "GET":
             with database.session() as session:
@@ -55,7 +62,8 @@ class Exports:
         name = f"release-{release_id}.{kind}"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         if kind == "json":
-            return JSONResponse(found, headers=headers)
+            # As it was hashed, so that whoever holds the file can check it against the audit log.
+            return Response(audit.canonical(found), media_type="application/json", headers=headers)
         from engagement.exchange.release_csv import release_csv
 
         return Response(release_csv(found), media_type="text/csv; charset=utf-8", headers=headers)

@@ -176,6 +176,7 @@ class Guard:
         self.site = OurSite(config)
         self._standing = standing or self._look_up
         self._limiter: CapacityLimiter | None = None
+        inline_hashes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import anyio
 from anyio import CapacityLimiter
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +21,8 @@ from engagement.models import Account, AccountRole, Body
 from engagement.web.headers import OurSite
 from engagement.web.limits import Limiter, network_of
 from engagement.web.plain import TooLarge, calm, read_form, render, too_large
+
+log = logging.getLogger(__name__)
 
 WRONG = "The e-mail address or the password is not right"
 WAIT = "Too many attempts. Wait 15 minutes, then try again"
@@ -65,7 +69,15 @@ class StaffPages:
         if self._threads is None:
             # Few at a time: each check of a password takes 64 MB for a moment.
             self._threads = CapacityLimiter(4)
-        return await anyio.to_thread.run_sync(work, request, *more, limiter=self._threads)
+        try:
+            return await anyio.to_thread.run_sync(work, request, *more, limiter=self._threads)
+        except SQLAlchemyError as error:
+            log.error("%s failed: %s", request.url.path, type(error).__name__)
+            return calm(
+                "The service is not available just now",
+                "Nothing was done. Try again in a minute.",
+                status=503,
+            )
 
     async def _posted(self, work, request: Request) -> Response:
         """Run a POST that reads a cookie or sets one: only if a page of ours sent it."""

@@ -1,0 +1,112 @@
+"""Releases as files: for readers of that body, exactly as released, and noted."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+from sqlmodel import select
+
+from engagement import clock
+from engagement.access import Actor, Role, accounts, audit, sessions
+from engagement.models import Account, AccountRole, AuditEntry, Body, Programme, Release, Round
+
+CONTENT = {"schema": 1, "round": {"number": 1}, "note": "=cmd|' /C calc'!A0 é"}
+
+
+@pytest.fixture
+def release(database, lead) -> int:
+    """The id of a release of alice's body."""
+    with database.session() as session:
+        body_id = session.exec(select(AccountRole.body_id).where(AccountRole.account_id == lead)).one()
+        programme = Programme(body_id=body_id, name="Main", created_at=clock.now())
+        session.add(programme)
+        session.flush()
+        row = Round(body_id=body_id, programme_id=programme.id, public_id="r", number=1, title="One")
+        session.add(row)
+        session.flush()
+        text = audit.canonical(CONTENT)
+        made = Release(
+            body_id=body_id,
+            round_id=row.id,
+            content=text,
+            content_hash=audit.sha256(text),
+            software="0",
+            created_at=clock.now(),
+        )
+        session.add(made)
+        session.flush()
+        return made.id
+
+
+@pytest.fixture
+def signed_in(site, database):
+    """A client of an account."""
+
+    def make(account_id: int):
+        with database.session() as session:
+            value = sessions.sign_in(session, session.get(Account, account_id))
+        return site(cookies={"sid": value})
+
+    return make
+
+
+def test_a_reader_gets_the_release_as_it_was_hashed(signed_in, lead, release, database):
+    """The file's bytes are the release's, so its hash can be checked, and the export is noted once."""
+    client = signed_in(lead)
+    client.head(f"/export/release/{release}.json")
+    reply = client.get(f"/export/release/{release}.json")
+    assert reply.status_code == 200 and reply.json() == CONTENT
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["content-disposition"] == f'attachment; filename="release-{release}.json"'
+    with database.reading() as session:
+        assert audit.sha256(reply.content) == session.get(Release, release).content_hash
+        noted = session.exec(select(AuditEntry).where(AuditEntry.action == "release.export")).all()
+    assert [entry.detail for entry in noted] == [{"kind": "json", "release": release}]
+
+
+def test_csv_is_made_from_the_same_content(signed_in, lead, release, monkeypatch):
+    """The CSV is written from what the reader may read, and sent as a file in UTF-8."""
+    fake = types.ModuleType("engagement.exchange.release_csv")
+    fake.release_csv = lambda content: f"note\r\n{content['note']}\r\n"
+    monkeypatch.setitem(sys.modules, "engagement.exchange.release_csv", fake)
+    reply = signed_in(lead).get(f"/export/release/{release}.csv")
+    assert reply.text == f"note\r\n{CONTENT['note']}\r\n"
+    assert reply.headers["content-type"] == "text/csv; charset=utf-8"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_strangers_must_sign_in(client, release):
+    """Without a session there is a page that says so, not a file."""
+    for kind in ("json", "csv"):
+        reply = client.get(f"/export/release/{release}.{kind}")
+        assert reply.status_code == 401 and "Sign in first" in reply.text and "schema" not in reply.text
+
+
+def test_other_bodies_learn_nothing(signed_in, release, database):
+    """A lead of another body gets the same page for this release as for one that does not exist."""
+    with database.session() as session:
+        body = Body(code="HILL", name="Hill", created_at=clock.now())
+        session.add(body)
+        session.flush()
+        harry, _ = accounts.create(
+            session,
+            Actor.operator(),
+            body.id,
+            email="harry@example.org",
+            name="Harry",
+            role=Role.LEAD,
+            password="correct horse battery",
+        )
+    client = signed_in(harry.id)
+    pages = [client.get(f"/export/release/{number}.json") for number in (release, release + 1000)]
+    assert {page.status_code for page in pages} == {403} and pages[0].text == pages[1].text
+
+
+@pytest.mark.parametrize(
+    "path", ["/export/release/x.json", "/export/release/1.xlsx", "/export/release/-1.json"]
+)
+def test_no_other_files(signed_in, lead, path):
+    """Nothing else is exported."""
+    assert signed_in(lead).get(path).status_code == 404

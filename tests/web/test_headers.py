@@ -1,0 +1,231 @@
+"""The guard: our host, our origin, a live session, and what browsers are told."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, WebSocketRoute
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from engagement.access import sessions
+from engagement.models import Account
+from engagement.web.headers import inline_hashes, is_document
+
+STRICT = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+async def _socket(websocket: WebSocket):
+    await websocket.accept()
+    await websocket.send_text("hello")
+    await websocket.close()
+
+
+async def _anything(scope, receive, send):
+    """Like Streamlit: answers every path."""
+    await PlainTextResponse("the app")(scope, receive, send)
+
+
+STREAMLIT = (WebSocketRoute("/_stcore/stream", _socket), Mount("/", app=_anything))
+
+
+@pytest.fixture
+def whole(site):
+    """The plain routes with something like Streamlit behind them."""
+    return lambda **options: site(extra=STREAMLIT, **options)
+
+
+@pytest.fixture
+def cookies(database, lead):
+    """The cookies of a signed-in lead."""
+    with database.session() as session:
+        return {"sid": sessions.sign_in(session, session.get(Account, lead))}
+
+
+def test_plain_pages_are_locked_down(whole, open_round):
+    """Answer pages carry the strict policy, send no referrer and are never stored; so do their errors."""
+    made = open_round()
+    client = whole()
+    for path in (made.path(), made.path(page="questions"), "/a/x/y", "/a/"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == STRICT
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_staff_pages_keep_their_origin(whole, lead):
+    """Sign-in is as strict but tells its own site where a form came from, which its POST is checked by."""
+    headers = whole().get("/sign-in").headers
+    assert headers["content-security-policy"] == STRICT and headers["referrer-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_files_may_be_kept_for_ever_under_their_hash(whole):
+    """Style and script are immutable at the address that names their content, and checked again at any other."""
+    client = whole()
+    for name in ("style.css", "keep.js"):
+        version = hashlib.sha256(client.get(f"/plain/{name}").content).hexdigest()[:12]
+        assert "immutable" in client.get(f"/plain/{name}?v={version}").headers["cache-control"]
+        assert client.get(f"/plain/{name}?v=other").headers["cache-control"] == "no-cache"
+    assert client.get("/plain/answer.py").status_code == 404
+
+
+def test_streamlit_pages_get_their_own_policy(whole, cookies):
+    """Streamlit's page may run its own one inline script and open a socket to our host, and nothing else."""
+    policy = whole(cookies=cookies).get("/").headers["content-security-policy"]
+    assert "connect-src 'self' ws://localhost:8501;" in policy and "unsafe-eval" not in policy
+    assert "script-src 'self' 'sha256-" in policy and "frame-ancestors 'none'" in policy
+
+
+def test_the_inline_script_is_the_installed_one():
+    """The hash in the policy is that of the script in the Streamlit that is installed."""
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+    script = page.split("<script>", 1)[1].split("</script>", 1)[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" == inline_hashes()
+
+
+@pytest.mark.parametrize("path", ["/", "/gap", "/gap?item=owned", "/index.html", "/no/such/page", "/A/x/y"])
+def test_strangers_are_sent_to_sign_in(whole, lead, path):
+    """No page of the app is shown without a live session, whatever its path; the path is kept."""
+    reply = whole().get(path)
+    assert reply.status_code == 303 and reply.headers["location"].startswith("/sign-in")
+    if path == "/gap?item=owned":
+        assert reply.headers["location"] == "/sign-in?next=%2Fgap%3Fitem%3Downed"
+
+
+def test_a_live_session_reaches_the_app(whole, cookies, database):
+    """With a session the app is shown; once it is ended or forged it is not."""
+    assert whole(cookies=cookies).get("/gap").text == "the app"
+    assert whole(cookies={"sid": "forged"}).get("/gap").status_code == 303
+    with database.session() as session:
+        sessions.sign_out(session, cookies, secure=False)
+    assert whole(cookies=cookies).get("/gap").status_code == 303
+
+
+def test_a_password_to_change_comes_first(whole, cookies, database, lead):
+    """An account whose password somebody else made is sent to change it, from every page."""
+    with database.session() as session:
+        account = session.get(Account, lead)
+        account.must_change = True
+        session.add(account)
+    assert whole(cookies=cookies).get("/gap").headers["location"] == "/password"
+
+
+@pytest.mark.parametrize("path", ["/media/0123.csv", "/_stcore/upload_file/x/y"])
+def test_files_in_memory_need_a_session(whole, cookies, path):
+    """Downloads made from data, and uploads, are closed to strangers."""
+    assert whole().get(path).status_code == 401
+    assert whole().put(path).status_code == 401
+    assert whole(cookies=cookies).get(path).text == "the app"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/js/index.js", "/_stcore/health", "/gap/_stcore/host-config", "/favicon.png"]
+)
+def test_assets_need_no_session(whole, path):
+    """Streamlit's own files, which hold no data, are served to anybody."""
+    assert not is_document(path)
+    assert whole().get(path).text == "the app"
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/", "/_stcore/agent/interact"])
+def test_metrics_are_closed(whole, cookies, path):
+    """How many sessions there are is nobody's business, signed in or not."""
+    assert whole(cookies=cookies).get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [
+        ("localhost:8501", True),
+        ("127.0.0.1:9000", True),
+        ("[::1]:8501", True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("localhost:8501@evil.example", False),
+        ("localhost:x", False),
+        ("", False),
+    ],
+)
+def test_only_our_hosts_are_answered(whole, host, passes):
+    """Another name for us (DNS rebinding) gets nothing; probes are answered under any."""
+    client = whole()
+    assert (client.get("/sign-in", headers={"host": host}).status_code == 200) is passes
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+def test_a_public_address_answers_under_its_name_only(whole, config, lead):
+    """With a public address, local names are strangers and only its own origin may post."""
+    public = replace(config, public_url="https://ccg.example.org")
+    client = whole(settings=public, base_url="https://ccg.example.org")
+    assert client.get("/sign-in").status_code == 200
+    assert client.get("/sign-in", headers={"host": "localhost"}).status_code == 400
+    form = {"email": "x@example.org", "password": "x"}
+    for origin, status in (
+        ("https://ccg.example.org", 422),
+        ("https://ccg.example.org:444", 403),
+        ("http://ccg.example.org", 403),
+    ):
+        assert client.post("/sign-in", data=form, headers={"origin": origin}).status_code == status
+    assert "wss://ccg.example.org;" in client.get("/").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "passes"),
+    [
+        ("http://localhost:8501", True),
+        (None, False),
+        ("null", False),
+        ("http://localhost:3000", False),
+        ("http://127.0.0.1:8501", False),
+        ("https://evil.example", False),
+    ],
+)
+def test_sockets_need_our_origin(whole, origin, passes):
+    """A WebSocket is opened by our own pages only: no origin and other local ports, which Streamlit lets in, are out."""
+    headers = {"origin": origin} if origin else {}
+    if passes:
+        with whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers) as socket:
+            assert socket.receive_text() == "hello"
+        return
+    with (
+        pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
+        whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers),
+    ):
+        pass
+
+
+def test_sockets_need_our_host(whole):
+    """A socket under another name is refused even if its origin matches that name."""
+    headers = {"origin": "http://evil.example", "host": "evil.example"}
+    with (
+        pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
+        whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers),
+    ):
+        pass
+
+
+def test_a_lost_database_closes_the_app(whole, cookies, config):
+    """When sessions cannot be read, nobody is let in, and the reply says what is wrong."""
+    from sqlalchemy.exc import OperationalError
+
+    from engagement.web import headers
+
+    def gone(self, cookies):
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(headers.Guard, "_look_up", gone)
+        reply = whole(cookies=cookies).get("/gap")
+    assert reply.status_code == 503 and "database" in reply.text
