@@ -16,11 +16,13 @@ class Header:
     def __init__(self, cells: list[str]):
         cells = [cells[0].removeprefix("ï»¿").removeprefix("\ufeff"), *cells[1:]]
         self.titles = [clean(cell) for cell in cells]
+        # A wrong separator leaves one long title; a tab would not survive the cleaning.
+        self.whole_line = len(cells) == 1 and any(mark in cells[0] for mark in ";\t|")
         self.names = [title.casefold().replace(" ", "_").replace("-", "_") for title in self.titles]
 
     def faults(self, required: tuple[str, ...]) -> list[str]:
         """What is wrong with it, a sentence each."""
-        if len(self.names) == 1 and any(mark in self.titles[0] for mark in ";\t|"):
+        if self.whole_line:
             return ["the columns are not separated by commas; save the file as comma-separated CSV"]
         found = [
             f'there is no column "{name}"; the first line must name the columns, {", ".join(required)} among them'

@@ -209,14 +209,13 @@ class _Reading:
         columns = frozenset(FIELDS[c] for c in header.names if c in FIELDS)
         people: dict[str, Person] = {}
         unmapped: Counter[str] = Counter()
-        others = refused = 0
+        others = 0
         for row in records(rows, header, self.lines):
             if clean(row.cells.get("body_id", "")) not in ("", self.body_code):
                 others += 1
                 continue
-            if self._take(row, people, unmapped) is False:
-                refused += 1
-        if not people and not refused and not self.lines.refusals:
+            self._take(row, people, unmapped)
+        if not people and not self.lines.refusals:
             what = (
                 f"no line has body_id {self.body_code}; choose the file of this body"
                 if others
@@ -236,10 +235,11 @@ class _Reading:
         self._shared_addresses(people)
         for person in people.values():
             self._compare(person, columns)
-        self._absent(people)
+        if not self.lines.refusals:
+            self._absent(people)
 
-    def _take(self, row: Row, people: dict[str, Person], unmapped: Counter[str]) -> bool:
-        """Take one line into account; False when it is refused."""
+    def _take(self, row: Row, people: dict[str, Person], unmapped: Counter[str]) -> None:
+        """Take one line into account, or refuse it."""
         ref = row.text("member_id", 60)
         name = row.text("name", 200)
         code = row.text("practice_id", 20)
@@ -298,7 +298,7 @@ class _Reading:
         for fault in row.faults:
             self.lines.refuse(row.number, fault, ref or "", name or "")
         if row.faults:
-            return False
+            return
         if person is None:
             person = people[ref] = Person(row.number, ref)
         person.name = name or person.name
@@ -323,7 +323,6 @@ class _Reading:
                 name or "",
                 f"{practice.code} is closed and was not merged into an open practice, so this person is not invited",
             )
-        return True
 
     def _reachable(self, practice: PracticeRow) -> bool:
         return (

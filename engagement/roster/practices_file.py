@@ -301,12 +301,12 @@ class _Reading:
                 continue
             wanted[practice.code] = practice
         self._successors(wanted)
-        if self.lines.refusals:
-            # What follows would be about a file that cannot be taken; the faults are enough to read.
-            return
+        refused = {line.number for line in self.lines.all if line.what == "refuse"}
         for practice in wanted.values():
-            self._compare(practice)
-        self._absent(set(wanted))
+            if practice.number not in refused:
+                self._compare(practice)
+        if not refused:
+            self._absent(set(wanted))
 
     def _of_one_body(self, found: list[Row]) -> list[Row] | None:
         codes = Counter(clean(row.cells.get("body_id", "")) for row in found)

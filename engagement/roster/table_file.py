@@ -77,7 +77,7 @@ class Source:
                 if not any(row):
                     continue
                 count += 1
-                if count > limits.rows:
+                if count > limits.rows + 1:  # the column titles are no row
                     raise Fault(line, f"the file has more than {limits.rows:,} rows; {_smaller(limits)}")
                 if any(len(field) * 4 > limits.field and len(field.encode()) > limits.field for field in row):
                     raise Fault(line, _too_long(limits))

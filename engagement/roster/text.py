@@ -107,3 +107,11 @@ def shown(text: str) -> str:
     """A stranger's text as part of a message: cleaned and short."""
     text = clean(text)
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def safe_cell(text: str) -> str:
+    """A cell for a CSV file that somebody opens in a spreadsheet: what would run as a formula gets an apostrophe."""
+    folded = "".join(
+        c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf"
+    ).lstrip(" ")
+    return f"'{text}" if folded.startswith((*FORMULA_STARTS, "|", "%", "\t", "\r", "\n")) else text
