@@ -9,7 +9,6 @@ from engagement.access import Role
 from engagement.errors import EngagementError, NotFound
 from engagement.instrument import bank, references
 from engagement.ui import frame_tools
-from engagement.ui.safe import safe_md
 from engagement.words import DEFAULTS
 
 DONE, DRAFT, PROPOSAL = "instrument_done", "instrument_draft", "instrument_proposal"
@@ -84,20 +83,25 @@ def _choose(here, chosen: instrument.InstrumentView, items: dict[str, instrument
         "in any of them harder to see. Rounds that were launched keep what they asked."
     )
     for place, key in enumerate(keys, start=1):
-        item, name = items[key], safe_md(items[key].name)
+        item = items[key]
         with st.container(border=True):
-            st.text(f"{place}. {item.rendered}")
-            st.caption(f"{name} · {safe_md(key)} · version {item.version} · {bank.KIND_NAMES[item.kind]}")
+            st.text(
+                f"{place}. {item.rendered}\n"
+                f"{item.name} · {key} · version {item.version} · {bank.KIND_NAMES[item.kind]}"
+            )
             with st.container(horizontal=True):
                 if item.kind != "text":
                     # Redrawn from the draft at each run, so that an item removed and added again is not marked.
                     st.session_state[f"instrument_headline_{key}"] = key in draft["headline"]
                     st.checkbox(
-                        f"Headline: {name}", key=f"instrument_headline_{key}", on_change=_mark, args=(key,)
+                        f"Item {place} is a headline item",
+                        key=f"instrument_headline_{key}",
+                        on_change=_mark,
+                        args=(key,),
                     )
                 for label, by, off in (("up", -1, place == 1), ("down", 1, place == len(keys))):
                     st.button(
-                        f"Move {name} {label}",
+                        f"Move item {place} {label}",
                         key=f"instrument_{label}_{key}",
                         on_click=_move,
                         args=(key, by),
@@ -106,7 +110,7 @@ def _choose(here, chosen: instrument.InstrumentView, items: dict[str, instrument
                         icon=f":material/arrow_{label}ward:",
                     )
                 st.button(
-                    f"Leave out {name}",
+                    f"Leave out item {place}",
                     key=f"instrument_drop_{key}",
                     on_click=_drop,
                     args=(key,),
@@ -120,7 +124,7 @@ def _choose(here, chosen: instrument.InstrumentView, items: dict[str, instrument
             "Add an item",
             others,
             index=None,
-            format_func=lambda key: safe_md(f"{items[key].rendered} ({items[key].name})"),
+            format_func=lambda key: f"{items[key].rendered} ({items[key].name})",
             key="instrument_add",
         )
         st.button("Add to the end", on_click=_take, key="instrument_take")
@@ -148,8 +152,9 @@ def _choose(here, chosen: instrument.InstrumentView, items: dict[str, instrument
 
 
 def _pick(label: str, key: str, items: dict[str, instrument.ItemView]) -> instrument.ItemView:
+    # Options of a select box are plain text; escaping would show.
     chosen = st.selectbox(
-        label, list(items), format_func=lambda name: safe_md(f"{items[name].name} ({name})"), key=key
+        label, list(items), format_func=lambda name: f"{items[name].name} ({name})", key=key
     )
     return items[chosen]
 
@@ -316,12 +321,14 @@ def _compared(items: dict[str, instrument.ItemView]) -> None:
         shown = f"{figure.percent:g}" + (" points" if figure.group == "gap" else "%")
         return shown + (f" ± {figure.half_width:g}" if figure.half_width else "")
 
+    def known(figure: references.Reference) -> str:
+        interval = "; interval derived" if figure.half_width and figure.mark == "read" else ""
+        return references.MARKS[figure.mark] + interval
+
     st.dataframe(
         pd.DataFrame(
             {
-                "Series": [figure.series_name for figure in figures],
                 "Year": [str(figure.year) for figure in figures],
-                "Asked": [figure.asked for figure in figures],
                 "Group": [figure.group_name for figure in figures],
                 "Favourable": [percent(figure) for figure in figures],
                 "Answers": [
@@ -330,14 +337,29 @@ def _compared(items: dict[str, instrument.ItemView]) -> None:
                     else "not known"
                     for figure in figures
                 ],
-                "How we know": [references.MARKS[figure.mark] for figure in figures],
-                "Take care": [figure.caveat for figure in figures],
-                "Source": [figure.source for figure in figures],
+                "Series": [figure.series_name for figure in figures],
+                "How we know": [known(figure) for figure in figures],
             }
         ),
         hide_index=True,
-        alt=f"{len(figures)} published figures on questions similar to {item.key}, with sources and caveats.",
+        alt=f"{len(figures)} published figures on questions similar to {item.key}.",
     )
+    for question in item.parallels:
+        of_question = [figure for figure in figures if figure.question == question]
+        about = of_question[0]
+        notes = [f"{f.year}, {f.group_name}: {f.note}" for f in of_question if f.note]
+        with st.container(border=True):
+            st.text(
+                "\n".join(
+                    [
+                        about.series_name,
+                        f"Asked: {about.asked}.",
+                        f"Take care: {about.caveat}",
+                        *notes,
+                        f"Source: {about.source}.",
+                    ]
+                )
+            )
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import streamlit as st
 from engagement.access import ROLE_NAMES, Role, accounts
 from engagement.errors import EngagementError
 from engagement.ui import frame_tools
-from engagement.ui.safe import safe_md
 
 SECRET, DONE, ASKED = "people_secret", "people_done", "people_asked"
 
@@ -98,7 +97,8 @@ def _change(here, people: list[accounts.Person]) -> None:
     chosen = st.selectbox(
         "Person",
         list(by_id),
-        format_func=lambda key: safe_md(f"{by_id[key].name} ({by_id[key].email})"),
+        # Options of a select box are plain text; escaping would show.
+        format_func=lambda key: f"{by_id[key].name} ({by_id[key].email})",
         index=None,
         key="people_person",
     )

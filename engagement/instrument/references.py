@@ -32,7 +32,8 @@ class Reference:
 
     `percent` (favourable answers; percentage points where `group` is "gap") is None where the source gives only
     words, which are in `quoted`. `half_width` is half of a 95% interval in points, where it could be derived.
-    `distribution` is per cent from strongly disagree to strongly agree.
+    `distribution` is per cent from strongly disagree to strongly agree. `caveat` holds for the question and its
+    series, `note` for this figure alone.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Reference:
     source: str
     mark: str
     caveat: str
+    note: str | None = None
 
     @property
     def group_name(self) -> str:
@@ -79,7 +81,7 @@ def references() -> dict[str, Reference]:
         name = question["id"].split("/")[0]
         about = series[name]
         for figure in question["figures"]:
-            caveats = (figure.get("caveat"), question.get("caveat"), about["caveat"])
+            caveats = (question.get("caveat"), about["caveat"])
             reference = Reference(
                 id=f"{question['id']}/{figure['year']}/{figure['group']}",
                 question=question["id"],
@@ -98,6 +100,7 @@ def references() -> dict[str, Reference]:
                 source=about["source"],
                 mark=figure["mark"],
                 caveat=" ".join(caveat for caveat in caveats if caveat),
+                note=figure.get("note"),
             )
             if reference.id in found:
                 raise ValueError(f"references.toml holds {reference.id} twice")
