@@ -118,15 +118,18 @@ def _day(label: str, key: str, value: date | None = None, help: str | None = Non
     )
 
 
+def _first_up(text: str) -> str:
+    """A capital at the start and the rest as it is: "GP practices" keeps its letters."""
+    return text[:1].upper() + text[1:]
+
+
+def _standing_words(here) -> dict[str, str]:
+    words = {"leader": "leaders", "grassroots": "grassroots", "staff": "staff", "none": "none"}
+    return {key: here.words[word] for key, word in words.items()}
+
+
 def _standing_names(here) -> dict[str, str]:
-    words = here.words
-    names = {
-        "leader": words["leaders"],
-        "grassroots": words["grassroots"],
-        "staff": words["staff"],
-        "none": words["none"],
-    }
-    return {key: name[:1].upper() + name[1:] for key, name in names.items()}
+    return {key: _first_up(name) for key, name in _standing_words(here).items()}
 
 
 def _when(day: date | None, wave: int | None) -> str:
@@ -628,7 +631,7 @@ def _roles(here, roster: view.RosterNow) -> None:
     if sent:
         _run(
             here,
-            f"{by_role[role].label} now counts as: {names[standing].lower()}.",
+            f"{by_role[role].label} now counts as: {_standing_words(here)[standing]}.",
             people.set_standing,
             here.body.id,
             role,
@@ -643,9 +646,7 @@ def _import(here, roster: view.RosterNow) -> None:
     kind = st.radio(
         "What does the file hold?",
         ("practices", "members"),
-        format_func=lambda k: (
-            safe_md(here.words["practices"].capitalize()) if k == "practices" else "Members"
-        ),
+        format_func=lambda k: safe_md(_first_up(here.words["practices"])) if k == "practices" else "Members",
         horizontal=True,
         key="roster_kind",
     )
@@ -780,11 +781,10 @@ def main() -> None:
             )
         _import(here, roster)
         return
-    counts, names = roster.counts, _standing_names(here)
-    said = ", ".join(f"{names[key].lower()} {counts[key]:,}" for key in STANDINGS)
+    said = ", ".join(f"{name} {roster.counts[key]:,}" for key, name in _standing_words(here).items())
     st.text(f"Open: {len(roster.open_practices):,} {here.words['practices']}. To be invited: {said}.")
     tabs = st.tabs(
-        [safe_md(here.words["practices"].capitalize()), "People", "Roles", "Import a file"], key="roster_tabs"
+        [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"], key="roster_tabs"
     )
     for tab, draw in zip(tabs, (_practices, _people, _roles, _import), strict=True):
         with tab:
