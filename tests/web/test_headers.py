@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 import streamlit
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, WebSocketRoute
-from starlette.testclient import WebSocketDenialResponse
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engagement.access import sessions
 from engagement.models import Account
-from engagement.web.headers import inline_hashes, is_document
+from engagement.web.headers import Guard, inline_hashes, is_document
 
 STRICT = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -229,3 +230,20 @@ def test_a_lost_database_closes_the_app(whole, cookies, config):
         patch.setattr(headers.Guard, "_look_up", gone)
         reply = whole(cookies=cookies).get("/gap")
     assert reply.status_code == 503 and "database" in reply.text
+
+
+def test_answer_pages_are_cut_off_from_cookies(config):
+    """Whatever stands behind the guard, no cookie reaches an answer page or leaves it; elsewhere both pass."""
+
+    async def nosy(scope, receive, send):
+        request = Request(scope, receive)
+        reply = PlainTextResponse(request.headers.get("cookie", "none"))
+        reply.set_cookie("seen", "1")
+        await reply(scope, receive, send)
+
+    client = TestClient(
+        Guard(nosy, config), base_url="http://localhost:8501", headers={"cookie": "sid=secret"}
+    )
+    for path, seen in (("/a/x/y", "none"), ("/plain/style.css", "none"), ("/sign-in", "sid=secret")):
+        reply = client.get(path)
+        assert reply.text == seen and ("set-cookie" in reply.headers) is (seen != "none")
