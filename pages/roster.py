@@ -23,6 +23,7 @@ from engagement.roster import (
     view,
 )
 from engagement.roster.preview import Preview
+from engagement.roster.text import clean
 from engagement.ui import frame_tools
 from engagement.ui.frame_tools import current
 from engagement.ui.safe import safe_md
@@ -46,6 +47,7 @@ WHAT = {
     "same": "Stays as it is",
 }
 MOST_MATCHES = 200
+MOST_SENTENCES = 10
 
 
 # Calling verbs
@@ -112,6 +114,12 @@ def _confirmation(here, name: str) -> None:
 # Small pieces
 
 
+def _option(text: str) -> str:
+    """An option of a selectbox: unlike radio options and labels it is shown as plain text, so escapes would be seen."""
+    text = clean(text)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
 def _day(label: str, key: str, value: date | None = None, help: str | None = None) -> date | None:
     return st.date_input(
         label, value=value, min_value=EARLIEST, max_value=LATEST, format="DD/MM/YYYY", key=key, help=help
@@ -165,7 +173,7 @@ def _practice_choice(
         label,
         options,
         index=options.index(chosen) if chosen in names else 0,
-        format_func=lambda key: safe_md(names[key], limit=80) if key is not None else first,
+        format_func=lambda key: _option(names[key]) if key is not None else first,
         key=key,
     )
 
@@ -176,7 +184,7 @@ def _role_choice(roster: view.RosterNow, key: str, chosen: str | None = None) ->
         "Role",
         options,
         index=options.index(chosen) if chosen in options else None,
-        format_func=lambda role: safe_md(role_label(role), limit=60),
+        format_func=lambda role: _option(role_label(role)),
         accept_new_options=True,
         placeholder="Choose a role, or write a new one",
         key=key,
@@ -190,7 +198,7 @@ def _standing_choice(here, key: str, chosen: str | None = None) -> str | None:
         "Counts as",
         options,
         index=options.index(chosen),
-        format_func=lambda s: "As the role does" if s is None else safe_md(names[s]),
+        format_func=lambda s: "As the role does" if s is None else _option(names[s]),
         help="Only where this person stands otherwise than their role does.",
         key=key,
     )
@@ -229,6 +237,7 @@ def _practices(here, roster: view.RosterNow) -> None:
         st.dataframe(
             pd.DataFrame(table),
             hide_index=True,
+            placeholder="",
             alt=f"{len(rows)} rows: code, name, locality, list size, people by standing, and when open.",
         )
     else:
@@ -296,7 +305,7 @@ def _one_practice(here, roster: view.RosterNow, task: str) -> None:
         "Choose one",
         list(by_id),
         index=None,
-        format_func=lambda key: safe_md(f"{by_id[key].code} {by_id[key].name}", limit=80),
+        format_func=lambda key: _option(f"{by_id[key].code} {by_id[key].name}"),
         key=f"roster_practice_chosen_{task}",
     )
     practice = by_id.get(chosen)
@@ -448,7 +457,7 @@ def _add_person(here, roster: view.RosterNow) -> None:
             roster,
             here,
             f"rm_practice_{turn}",
-            first=safe_md(f"{here.body.name} itself", limit=80),
+            first=_option(f"{here.body.name} itself"),
         )
         standing = _standing_choice(here, f"rm_standing_{turn}")
         representative = st.checkbox("Represents the place where they belong", key=f"rm_rep_{turn}")
@@ -486,7 +495,7 @@ def _one_person(here, roster: view.RosterNow, task: str) -> None:
         "Person",
         list(by_id),
         index=None,
-        format_func=lambda key: safe_md(_title(by_id[key]), limit=80),
+        format_func=lambda key: _option(_title(by_id[key])),
         key=f"roster_person_chosen_{task}",
     )
     person = by_id.get(chosen)
@@ -561,7 +570,7 @@ def _move_person(here, roster: view.RosterNow, person: view.PersonNow, key: str)
             roster,
             here,
             f"{key}_practice",
-            first=safe_md(f"{here.body.name} itself", limit=80),
+            first=_option(f"{here.body.name} itself"),
             chosen=person.practice_id,
         )
         standing = _standing_choice(here, f"{key}_standing", person.standing if person.own_standing else None)
@@ -611,7 +620,7 @@ def _roles(here, roster: view.RosterNow) -> None:
         "Role to change",
         list(by_role),
         index=None,
-        format_func=lambda key: safe_md(by_role[key].label, limit=60),
+        format_func=lambda key: _option(by_role[key].label),
         key="roster_role",
     )
     if role is None:
@@ -726,6 +735,10 @@ def _show_preview(here, preview: Preview) -> None:
             "Nothing can be imported while a line is refused. Put the lines right in the file, then choose it again.",
             icon=":material/error:",
         )
+        for text in preview.refused[:MOST_SENTENCES]:
+            st.text(text)
+        if (more := len(preview.refused) - MOST_SENTENCES) > 0:
+            st.text(f"… and {more:,} more: they are in the table below and in the download.")
         st.download_button(
             "Download the refused lines",
             examples.refusals(preview),
@@ -746,6 +759,13 @@ def _show_preview(here, preview: Preview) -> None:
             }
         ),
         hide_index=True,
+        column_config={
+            "What": st.column_config.Column(width="small"),
+            "Line": st.column_config.Column(width="small"),
+            "Code or number": st.column_config.Column(width="small"),
+            "Detail": st.column_config.Column(width="large"),
+        },
+        placeholder="",
         alt="What the file would do, a line each, refused lines first.",
     )
     if preview.refused:

@@ -20,7 +20,7 @@ from engagement.roster.preview import Line, Lines, Plan, Preview, TooManyRefusal
 from engagement.roster.spells import Bounds, describe, overlap, reconcile
 from engagement.roster.standing import PracticeRow, Roster, body_mapping, read_practices
 from engagement.roster.table_file import COMMAND_LINE, Fault, Limits, Source, inspect, opened
-from engagement.roster.text import clean, parse_email, parse_yes, shown, slug
+from engagement.roster.text import clean, formula_start, parse_email, parse_yes, shown, slug
 from engagement.words import role_label
 
 COLUMNS = (
@@ -255,7 +255,7 @@ class _Reading:
         if not role:
             row.faults.append("role is empty; give one such as GP partner or practice manager")
         practice = self.by_code.get(code) if code else None
-        if code and practice is None and not row.faults:
+        if code and practice is None and formula_start(code) is None:
             hint = self.nearly.get(code.casefold())
             row.faults.append(
                 f"practice_id {shown(code)} is no practice of this body; "

@@ -173,6 +173,19 @@ def test_a_bad_line_is_refused_with_its_number_and_remedy(stocked, row, says):
     assert held(stocked) == before
 
 
+def test_a_successor_without_a_closing_is_noted(stocked):
+    """A practice with a successor and no closing date stays open, and the preview says so."""
+    preview = stocked.practices(b"practice_id,name,successor_id\nP1,,P2\n")
+    assert said(preview, "note")[0] == (
+        2,
+        "P1",
+        "has a successor and no closing date; it stays open until closed is given",
+    )
+    stocked.apply(preview)
+    with stocked.database.reading() as session:
+        assert len(standing.practices_at(session, stocked.body_id, date(2026, 4, 1))) == 3
+
+
 def test_practices_that_share_a_name_or_postcode_stay_apart(desk):
     """Only the code says which practice is which."""
     desk.apply(desk.practices(b"practice_id,name,postcode\nP1,The Surgery,EX1 1AA\nP2,The Surgery,EX1 1AA\n"))
