@@ -52,7 +52,7 @@ class Round(SQLModel, table=True):
     title: str = Field(max_length=120)
     tier: str = Field(default="confidential", max_length=16)
     threshold: int = 10
-    state: str = Field(default="draft", max_length=12)
+    state: str = Field(default="draft", max_length=12, index=True)
     imported: bool = False
     opens_at: datetime | None = Field(default=None, sa_type=UtcTime)
     closes_at: datetime | None = Field(default=None, sa_type=UtcTime)

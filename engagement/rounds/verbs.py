@@ -48,6 +48,7 @@ class RoundView:
     imported: bool
     opens_at: datetime | None
     closes_at: datetime | None
+    launched_at: datetime | None
     closed_at: datetime | None
     invited: int | None
     promise_hash: str | None

@@ -1,0 +1,266 @@
+"""Rounds: draft, check, launch, watch and close. For the engagement lead."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+import streamlit as st
+
+from engagement import clock
+from engagement.access import Role
+from engagement.errors import EngagementError, Invalid
+from engagement.releases import read
+from engagement.rounds import verbs
+from engagement.rounds.checklist import OK, STOP, WARN
+from engagement.ui import frame_tools, show
+from engagement.ui.safe import safe_md
+
+DONE, ASKED = "rounds_done", "rounds_asked"
+USUAL_LENGTH = clock.days(21)
+CLOSING = time(17)
+TIER_NAMES = {
+    "confidential": "Confidential: answers shown in groups only",
+    "practice-view": "Practice view: one official answer a practice, shown with its name",
+    "anonymous": "Anonymous: nobody can connect an answer to a person after close",
+}
+STATES = {
+    "draft": "Draft",
+    "launching": "Being opened",
+    "open": "Open",
+    "closing": "Closed, being checked",
+    "mixed": "Closed, being checked",
+    "released": "Published",
+}
+ICONS = {OK: ":material/check_circle:", WARN: ":material/warning:", STOP: ":material/block:"}
+LEVELS = {OK: "Ready", WARN: "Warning", STOP: "Must be put right"}
+
+
+def _run(here, done: str, verb, *args, **kwargs) -> None:
+    """Call one verb in a transaction of its own; on success say so and draw the page anew."""
+    try:
+        with here.database.session() as session:
+            verb(session, here.actor, *args, **kwargs)
+    except EngagementError as error:
+        frame_tools.show_error(error)
+        return
+    st.session_state[DONE] = done
+    st.session_state.pop(ASKED, None)
+    st.rerun()
+
+
+def _season(day: date) -> str:
+    return f"{('Winter', 'Spring', 'Summer', 'Autumn')[day.month % 12 // 3]} {day.year}"
+
+
+def _instant(day: date | None, at: time | None) -> datetime | None:
+    if day is None or at is None:
+        return None
+    return clock.from_london(day, at)
+
+
+def _fields(here, round_=None) -> dict | None:
+    """The form of a draft; its values when it was sent, with everything typed kept if they will not do."""
+    today = clock.today()
+    opens = round_.opens_at.astimezone(clock.LONDON) if round_ and round_.opens_at else None
+    closes = round_.closes_at.astimezone(clock.LONDON) if round_ and round_.closes_at else None
+    tier = round_.tier if round_ else verbs.TIERS[1]
+    with st.form("rounds_draft"):
+        title = st.text_input("Title", value=round_.title if round_ else _season(today), max_chars=120)
+        left, right = st.columns(2)
+        with left:
+            open_day = st.date_input("Opens on", opens.date() if opens else today, format="DD/MM/YYYY")
+            open_at = st.time_input("Opens at (London)", opens.time() if opens else time(9), step=900)
+        with right:
+            close_day = st.date_input(
+                "Closes on", closes.date() if closes else today + USUAL_LENGTH, format="DD/MM/YYYY"
+            )
+            close_at = st.time_input("Closes at (London)", closes.time() if closes else CLOSING, step=900)
+        chosen = st.radio("Confidentiality", verbs.TIERS, index=verbs.TIERS.index(tier), format_func=TIER_NAMES.get)
+        threshold = st.number_input(
+            "Fewest answers in a group that is shown",
+            min_value=5,
+            max_value=50,
+            value=round_.threshold if round_ else here.body.threshold,
+            help="10 unless there is a reason. Never below 5. It cannot be changed after launch.",
+        )
+        sent = st.form_submit_button("Save changes" if round_ else "Draft this round", type="primary")
+    if not sent:
+        return None
+    return {
+        "title": title,
+        "opens_at": _instant(open_day, open_at),
+        "closes_at": _instant(close_day, close_at),
+        "tier": chosen,
+        "threshold": int(threshold),
+    }
+
+
+def _new(here) -> None:
+    st.subheader("New round")
+    st.text(
+        "A draft asks nobody anything. It uses the questions of the Instrument page as they are at launch."
+    )
+    try:
+        fields = _fields(here)
+    except Invalid as error:
+        frame_tools.show_error(error)
+        return
+    if fields:
+        _run(here, "The round is drafted. Check it below, then launch it.", verbs.new, here.body.id, **fields)
+
+
+def _draft(here, round_) -> None:
+    st.subheader(f"Round {round_.number} (draft): {safe_md(round_.title)}")
+    try:
+        fields = _fields(here, round_)
+    except Invalid as error:
+        frame_tools.show_error(error)
+        fields = None
+    if fields:
+        _run(here, "The draft is saved.", verbs.edit, round_.id, **fields)
+    with here.database.reading() as session:
+        checks = verbs.checklist(session, here.actor, round_.id)
+    st.markdown("#### Before launch")
+    for check in checks:
+        with st.container(border=True):
+            st.markdown(f"{ICONS[check.level]} **{LEVELS[check.level]}: {safe_md(check.title)}**")
+            st.text(check.text)
+    if any(check.level == STOP for check in checks):
+        st.text("The round can be launched when nothing above must be put right.")
+    elif _asked("launch", round_.id, "Launch the round", primary=True):
+        with st.container(border=True):
+            st.text(
+                "Launching freezes the questions, the roster, the threshold and what members are told about "
+                "confidentiality. None of it can be changed afterwards. The links are made at once."
+            )
+            if _confirm("launch", "Launch now"):
+                _run(here, "The round is launched. It opens within a few seconds.", verbs.launch, round_.id)
+    if _asked("discard", round_.id, "Delete the draft"):
+        with st.container(border=True):
+            st.text("The draft will be deleted. No answers are lost, for nobody was asked.")
+            if _confirm("discard", "Delete it"):
+                _run(here, "The draft is deleted.", verbs.discard, round_.id)
+
+
+def _asked(what: str, round_id: int, label: str, *, primary: bool = False) -> bool:
+    """A button whose press stays pressed until it is confirmed or given up."""
+    mark = (what, round_id)
+    if st.session_state.get(ASKED) == mark:
+        return True
+    if st.button(label, key=f"rounds_{what}", type="primary" if primary else "secondary"):
+        st.session_state[ASKED] = mark
+        st.rerun()
+    return False
+
+
+def _confirm(what: str, label: str) -> bool:
+    with st.container(horizontal=True):
+        sure = st.button(label, key=f"rounds_{what}_yes", type="primary")
+        if st.button("Cancel", key=f"rounds_{what}_no"):
+            st.session_state.pop(ASKED, None)
+            st.rerun()
+    return sure
+
+
+def _open(here, round_, brief) -> None:
+    st.subheader(f"Round {round_.number}: {safe_md(round_.title)}")
+    taking_part = (
+        f"About {brief.answered_percent}% of {brief.invited} invited have answered (to the nearest 5)."
+        if brief and brief.answered_percent is not None
+        else f"{round_.invited} people are invited."
+    )
+    state = "Opens" if round_.opens_at > clock.now() else "Open until"
+    at = round_.opens_at if state == "Opens" else round_.closes_at
+    st.text(f"{state} {clock.show_instant(at)}. {taking_part}")
+    st.text("Nobody sees results, or counts by group, while a round is open.")
+    st.text("Until mailing exists, the operator of the server hands out the links:")
+    st.code(f"engagement round links {round_.number} --out links.csv", language=None)
+    _receipt(here, round_)
+    if _asked("close", round_.id, "Close the round now"):
+        with st.container(border=True):
+            st.text(
+                "No more answers will be taken and no answer can be withdrawn. The answers are then mixed, and the "
+                "results are checked and published. This cannot be undone."
+            )
+            if _confirm("close", "Close it now"):
+                _run(here, "The round is closed. Its results are being checked.", verbs.close, round_.id)
+
+
+def _receipt(here, round_) -> None:
+    with here.database.reading() as session:
+        receipt = verbs.receipt(session, here.actor, round_.id)
+    promise = receipt["promise"]
+    with st.expander("What members were promised"):
+        st.text(
+            f"{TIER_NAMES[promise['tier']]}. A group is shown from {promise['threshold']} answers. "
+            f"{len(promise['items'])} questions, frozen on {clock.show_date(round_.launched_at)}."
+        )
+        for item in promise["items"]:
+            show.quote(item["text"])
+        st.text("Fingerprint of the promise (SHA-256), also printed on the form and the release:")
+        st.code(receipt["hash"], language=None, wrap_lines=True)
+
+
+@st.fragment(run_every=2)
+def _watch(here, seen: tuple) -> None:
+    """Redraw the page when the worker has moved a round on."""
+    with here.database.reading() as session:
+        now = tuple((r.id, r.state) for r in verbs.rounds(session, here.actor, here.body.id))
+    if now != seen:
+        st.rerun()
+    st.text("The worker is at it. This page follows by itself.")
+
+
+def _past(rounds) -> None:
+    import pandas as pd
+
+    st.subheader("All rounds")
+    show.table(
+        pd.DataFrame(
+            {
+                "Round": [str(r.number) for r in rounds],
+                "Title": [r.title for r in rounds],
+                "State": [STATES[r.state] for r in rounds],
+                "Closes or closed": [
+                    clock.show_date(r.closed_at or r.closes_at) if r.closed_at or r.closes_at else "Not set"
+                    for r in rounds
+                ],
+                "Invited": [str(r.invited) if r.invited is not None else "–" for r in rounds],
+                "Threshold": [str(r.threshold) for r in rounds],
+                "Asked here": ["Imported" if r.imported else "Yes" for r in rounds],
+            }
+        ),
+        alt=f"The {len(rounds)} rounds of this body with state, closing date, number invited and threshold.",
+    )
+
+
+def main() -> None:
+    """Draw the page."""
+    here = frame_tools.current()
+    st.title("Rounds")
+    here.actor.require(here.body.id, Role.LEAD)
+    if done := st.session_state.pop(DONE, None):
+        st.success(done)
+    with here.database.reading() as session:
+        rounds = verbs.rounds(session, here.actor, here.body.id)
+        briefs = {brief.number: brief for brief in read.status(session, here.actor, here.body.id).open}
+    for round_ in rounds:
+        if round_.trouble:
+            st.error(f"Round {round_.number} needs the operator: {safe_md(round_.trouble)}")
+    moving = [r for r in rounds if r.state in ("launching", "closing", "mixed")]
+    for round_ in moving:
+        st.info(f"Round {round_.number}: {STATES[round_.state].lower()}.")
+    if moving:
+        _watch(here, tuple((r.id, r.state) for r in rounds))
+    for round_ in (r for r in rounds if r.state == "open"):
+        _open(here, round_, briefs.get(round_.number))
+    drafts = [r for r in rounds if r.state == "draft"]
+    if drafts:
+        _draft(here, drafts[0])
+    else:
+        _new(here)
+    if rounds:
+        _past(rounds)
+
+
+main()

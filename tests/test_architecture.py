@@ -1,0 +1,86 @@
+"""Rules of the house that no type checker sees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engagement.config import SETTINGS, Config
+from engagement.errors import Invalid
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda path: path.name)
+def test_a_page_never_touches_a_table(file):
+    """A page imports verbs and drawing, and neither the tables nor what would query them."""
+    banned = ("sqlalchemy", "sqlmodel", "engagement.models", "engagement.estimates", "engagement.intake.mix")
+    assert not [name for name in _imports(file) if name.startswith(banned)]
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, *sorted((ROOT / "engagement" / "ui").glob("*.py"))], ids=lambda path: path.name
+)
+def test_no_screen_writes_raw_html(path):
+    """Nothing is handed to the browser as HTML: what people typed could be in it."""
+    text = path.read_text(encoding="utf-8")
+    assert "unsafe_allow_html" not in text and not re.search(r"\bst\.html\(", text)
+
+
+def test_every_setting_is_documented():
+    """docs/settings.md names each setting, and names none that does not exist."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"ENGAGEMENT_[A-Z_]+", text)) - {"ENGAGEMENT_REAL_DATA"}
+    assert {name.removesuffix("_FILE") for name in named} == set(SETTINGS)
+
+
+def test_settings_that_cannot_be_used_are_refused(tmp_path):
+    """A wrong value stops the start with words; a value may come from a file."""
+    with pytest.raises(Invalid, match="postgresql"):
+        Config.load({"ENGAGEMENT_DATABASE_URL": "mysql://x"})
+    with pytest.raises(Invalid, match="embedded"):
+        Config.load({"ENGAGEMENT_WORKER": "maybe"})
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://u:p@h/d\n")
+    assert (
+        Config.load({"ENGAGEMENT_DATABASE_URL_FILE": str(secret)}).database_url
+        == "postgresql+psycopg://u:p@h/d"
+    )
+    assert Config.load({"ENGAGEMENT_PUBLIC_URL": "https://x.example/"}).secure
+
+
+def test_the_start_waits_for_nothing_heavy():
+    """Importing the command line or the worker brings no scientific library with it."""
+    code = (
+        "import sys, engagement.cli, engagement.worker; "
+        "print([m for m in ('scipy', 'sklearn', 'statsmodels', 'altair', 'pandas', 'streamlit') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_no_file_names_a_host_or_a_machine():
+    """No committed file names a package index or a path of the machine that it was written on."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    bad = re.compile(rb"pypi[.]org|pythonhosted[.]|registry[.]npmjs|--(?:extra-)?index-url [^-]|--find-links")
+    for name in filter(None, files.decode().split("\0")):
+        path = ROOT / name
+        if path == Path(__file__) or not path.is_file():
+            continue
+        assert not bad.search(path.read_bytes()), name
