@@ -87,7 +87,16 @@ class Worker:
             self._resting[round_.id] = clock.now() + REST
             words = str(error) if isinstance(error, EngagementError) else UNEXPECTED
             with self.database.session() as session:
-                session.execute(update(Round).where(Round.id == round_.id).values(trouble=words[:500]))
+                # A step that took effect although it failed is not trouble, and nothing would clear it again.
+                session.execute(
+                    update(Round)
+                    .where(
+                        Round.id == round_.id,
+                        Round.state == round_.state,
+                        Round.links_deleted_at.is_(None),
+                    )
+                    .values(trouble=words[:500])
+                )
             return False
 
     def _step(self, round_: Round) -> bool:

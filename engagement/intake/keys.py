@@ -75,30 +75,41 @@ class Keys:
         return key
 
     def _ensure(self, name: str) -> bytes:
+        for leftover in self._leftovers(name):
+            # Unlinked and not wiped: it may be the key itself under its first name.
+            leftover.unlink(missing_ok=True)
         if not (self.folder / name).exists():
             self._write(name, secrets.token_bytes(32))
         return self._read(name)
+
+    def _leftovers(self, name: str) -> list[Path]:
+        """What a crash in the middle of writing a key left beside it."""
+        return list(self.folder.glob(f".{name}.*"))
 
     def _write(self, name: str, key: bytes) -> None:
         """Write whole or not at all, and only return when it is on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.folder / f".{name}.{secrets.token_hex(4)}"
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            os.write(handle, key)
-            os.fsync(handle)
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                os.write(handle, key)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            # link() keeps the first of two writers: a second key would orphan what the first one sealed.
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, self.folder / name)
         finally:
-            os.close(handle)
-        # link() keeps the first of two writers: a second key would orphan what the first one sealed.
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, self.folder / name)
-        temporary.unlink()
+            temporary.unlink(missing_ok=True)
         self._sync()
 
     def _destroy(self, name: str) -> None:
-        path = self.folder / name
-        if not path.exists():
-            return
+        for path in (self.folder / name, *self._leftovers(name)):
+            if path.exists():
+                self._wipe(path)
+
+    def _wipe(self, path: Path) -> None:
         handle = os.open(path, os.O_WRONLY)
         try:
             os.write(handle, bytes(32))

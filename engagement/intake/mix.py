@@ -237,4 +237,6 @@ def delete_links(database: Database, round_id: int) -> None:
     """Step 6: delete the link rows, which until now let a retried form hear that it was received."""
     with database.session() as session:
         session.execute(delete(_ledger).where(_ledger.c.round_id == round_id))
-        session.execute(update(Round).where(Round.id == round_id).values(links_deleted_at=clock.now()))
+        session.execute(
+            update(Round).where(Round.id == round_id).values(links_deleted_at=clock.now(), trouble=None)
+        )
