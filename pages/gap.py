@@ -57,14 +57,13 @@ def published(figures) -> None:
                 "Year": str(figure.year),
                 "Who": figure.group_name[:1].upper() + figure.group_name[1:],
                 "Figure": f"{said}{width}",
-                "Asked": figure.asked,
-                "By": figure.publisher,
+                "Asked by": figure.publisher,
             }
         )
     with st.expander("The figures, with sources and cautions"):
         show.table(pd.DataFrame(rows), alt="Published figures on similar questions")
-        for source, caveat in dict.fromkeys((figure.source, figure.caveat) for figure in figures):
-            st.text(f"{source}. {caveat}")
+        for asked, source, caveat in dict.fromkeys((f.asked, f.source, f.caveat) for f in figures):
+            st.text(f"{asked}. {source}. {caveat}")
 
 
 here = current()
@@ -85,30 +84,41 @@ asked = [item for content in history if (item := sentences.item_of(content, key)
 newest = asked[-1]
 figures = show.figures_for(newest)
 versions = charts.wordings(history, key)
-place, when = safe_md(here.body.name), sentences.period(history)
+place, when = here.body.name, sentences.period(history)
 
 show.quote(newest["text"])
 st.subheader(safe_md(sentences.headline(history, key)), anchor=False)
-st.caption(
-    f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds."
-)
+show.note(f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds.")
 show.chart("trend", history, key, charts.trend_alt(history, key), figures)
 leaders, members = (sentences.group_label(history[-1], arm) for arm in charts.ARMS)
 drawn = [figure for figure in figures if figure.arm in charts.ARMS and figure.percent is not None]
-st.caption(
-    f"{safe_md(leaders)}: circles, solid line. {safe_md(members)}: squares, dashed line."
+show.note(
+    f"{leaders}: circles, solid line. {members}: squares, dashed line."
     + (" Diamonds: similar question, other bodies; the sources are listed below." if drawn else "")
 )
-st.text("In brackets: the range for comparing rounds. Answers: how many answered, in bands, of all invited.")
-show.table(charts.share_table(history, key), alt=f"Shares on {short_name(key)} by round and group")
+left, right = st.columns(2, gap="large")
+with left:
+    st.markdown("**Share, and in brackets the range for comparing rounds**")
+    show.table(charts.share_table(history, key), alt=f"Shares on {short_name(key)} by round and group")
+with right:
+    st.markdown("**How many answered, in bands, of all invited**")
+    show.table(charts.answers_table(history, key), alt=f"Answers on {short_name(key)} by round and group")
 
 st.subheader(safe_md(sentences.change_heading(history, key)), anchor=False)
-st.caption(
-    f"{safe_md(leaders)} minus {safe_md(members.lower())} in percentage points, {place}, {when}. "
+show.note(
+    f"{leaders} minus {sentences.group_name(history[-1], 'grassroots')} in percentage points, {place}, {when}. "
     "Bars: the range for comparing rounds. At 0 there is no gap."
 )
 show.chart("gap", history, key, charts.gap_alt(history, key), figures)
-show.table(charts.gap_table(history, key), alt=f"The gap on {short_name(key)} by round, with its ranges")
+left, right = st.columns(2, gap="large")
+with left:
+    st.markdown("**The gap, its change from the round before, and the range for comparing rounds**")
+    show.table(charts.gap_table(history, key), alt=f"The gap on {short_name(key)} by round")
+with right:
+    st.markdown("**The gap in this round alone: two further ranges**")
+    show.table(
+        charts.range_table(history, key), alt=f"Further ranges of the gap on {short_name(key)} by round"
+    )
 
 for brief in status.checking:
     st.info(sentences.checking_sentence(brief.number), icon=":material/hourglass_top:")

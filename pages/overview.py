@@ -56,9 +56,9 @@ def gap_now(content: dict, item: dict, history: list[dict]) -> None:
     key = item["item"]
     st.subheader(safe_md(sentences.standing(content, item)), anchor=False)
     show.quote(item["text"])
-    st.caption(
-        f"Share who {sentences.favourable(item)}, {safe_md(content['body']['name'])}, "
-        f"{safe_md(sentences.round_name(content))}. Bars: the range had every member on the roster answered."
+    show.note(
+        f"Share who {sentences.favourable(item)}, {content['body']['name']}, {sentences.round_name(content)}. "
+        "Bars: the range had every member on the roster answered."
     )
     left, right = st.columns([5, 4], gap="large")
     with left:
@@ -72,7 +72,7 @@ def gap_now(content: dict, item: dict, history: list[dict]) -> None:
                 alt=f"The gap on {short_name(key)} by the question that each range answers",
             )
         st.text(sentences.change_sentence(item))
-        link_to("gap.py", "See it over time", ":material/timeline:", item=key)
+        link_to("gap.py", "See it over time", ":material/timeline:", item=short_name(key))
 
 
 def every_question(content: dict) -> None:
@@ -93,7 +93,7 @@ def every_question(content: dict) -> None:
         ),
         alt=f"Shares and gap of every question in round {content['round']['number']}",
     )
-    st.caption(
+    show.note(
         "Shares and gaps are rounded to the nearest 5, each on its own, so they need not add up. “Not published” "
         "means that a figure could point at people; it says nothing about how large or small it is."
     )

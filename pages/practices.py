@@ -10,7 +10,7 @@ from engagement.ui.safe import safe_md
 EVERYWHERE = "All localities"
 ANY_BAND = "any"
 PER_PAGE = 50
-RECENT = 4
+RECENT = 3
 
 here = current()
 with here.database.reading() as session:
@@ -78,13 +78,20 @@ if table.empty:
 else:
     pages = -(-len(table) // PER_PAGE)
     page = st.pagination(pages, key="practices_page") if pages > 1 else 1
-    show.table(
-        table.iloc[(page - 1) * PER_PAGE : page * PER_PAGE],
-        alt="Participation of each practice by round, in bands",
-    )
+    part = table.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    for locality in dict.fromkeys(part.index):
+        if places:
+            st.markdown(f"**{safe_md(locality) or 'No locality given'}**")
+        show.table(
+            part.loc[[locality]], alt=f"Participation by round, in bands: {locality or 'no locality given'}"
+        )
 
 st.subheader("All together", anchor=False)
-show.table(taking_part.counts_table(history, here.words), alt="Number of practices in each band by round")
+st.text(
+    f"How many {practices} were in each band. Pooled: the {practices} too small to show, and the band of their people "
+    "taken together."
+)
+show.table(taking_part.counts_table(history), alt="Number of practices in each band by round")
 
 with st.expander("How to read this"):
     st.markdown(

@@ -30,8 +30,11 @@ GAP_HEIGHT = 300
 CAPS = {"at_least": "≥", "at_most": "≤"}
 # Sideways shift that keeps the two arms' intervals from lying on each other, in rounds.
 _DODGE = {"leader": -0.13, "grassroots": 0.13, "gap": 0.0}
-# Room above 100% for what is written over the plot: one line of notes is this many points high.
-_LINE = 6
+# Heights in pixels: a line of notes over the plot, and what the axis and padding take of a chart's height.
+_NOTE = 14
+_AROUND = 70
+# Published figures stand left of the first round: the first of them, and the rule that parts them from it.
+_FIRST, _EDGE = -1.25, -0.65
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,7 @@ def trend_chart(
     return _rounds_chart(
         frame,
         breaks(history, key),
-        _placed(references, ARMS, first=-1.0),
+        _placed(references, ARMS, first=_FIRST),
         style(theme),
         names=names,
         unit="%",
@@ -244,7 +247,7 @@ def gap_chart(
 ) -> altair.LayerChart:
     """The gap round by round with its interval for comparing rounds; 0 is drawn as the line of no gap."""
     frame = gap_frame(history, key)
-    placed = _placed(references, ("gap",), first=-1.0)
+    placed = _placed(references, ("gap",), first=_FIRST)
     figures = [*frame["low"].dropna(), *frame["high"].dropna(), *frame["value"].dropna()]
     figures += [mark["value"] for mark in placed]
     low = min(0, 20 * int((min(figures, default=0)) // 20))
@@ -300,25 +303,31 @@ def _rounds_chart(
 
     groups = list(names)
     span = high - low
-    # Points a pixel differ with the height of the scale; the notes above the plot are measured in lines.
-    line = _LINE * span / 100 * HEIGHT / height
     blank = stretches(frame)
-    room = line * (max(1.6 * bool(blank), 2.4 * bool(placed)) + 1.3 * bool(changes) + 0.4)
-    top = high + room
+    # Room for notes over the plot, in pixels, then in units of the scale: three lines for the published figures,
+    # two for rounds without a figure, one above them for changes of wording.
+    notes = _NOTE * max(3 * bool(placed), 2 * bool(blank)) + 6 * bool(placed or blank)
+    above = notes + (_NOTE + 6) * bool(changes) + 4
+    top = high + span * above / (height - _AROUND - above)
+    per_pixel = (top - low) / (height - _AROUND)
     last = int(frame["x"].max())
     left = min([0, *(mark["x"] for mark in placed)])
     x = alt.X(
         "at:Q",
         scale=alt.Scale(domain=[left - 0.5, last + 0.5], nice=False, zero=False),
         axis=_round_axis(frame, placed),
-        title="Round, and the year it closed",
+        title="Year published | round, and year closed" if placed else "Round, and the year it closed",
     )
     title = None if unit == "%" else "Percentage points"
     y = alt.Y(
         "value:Q",
         scale=alt.Scale(domain=[low, top], nice=False, zero=False),
         axis=alt.Axis(
-            values=ticks, labelExpr=f"replace('' + datum.value, '-', '−') + '{unit.strip('points ')}'"
+            values=ticks,
+            # Without a count Vega drops every other one of the values it was given.
+            tickCount=len(ticks),
+            labelOverlap=False,
+            labelExpr=f"replace('' + datum.value, '-', '−') + '{unit.strip('points ')}'",
         ),
         title=title,
     )
@@ -364,17 +373,29 @@ def _rounds_chart(
         words = pd.DataFrame(
             {
                 "at": [(row["from"] + row["to"]) / 2 for row in blank],
-                "value": high + 0.25 * line,
                 "label": ["\n".join(row["said"].rsplit(" ", 1)) for row in blank],
             }
         )
-        layers.append(_text(words, x, y, look, baseline="line-bottom", faint=True))
+        layers.append(_text(words, x, alt.value(above - _NOTE - 4), look, baseline="bottom", faint=True))
     if low < 0:
         level = pd.DataFrame({"at": [left - 0.5], "to": [last + 0.5], "value": [0]})
         layers.append(alt.Chart(level).mark_rule(color=look.ink, strokeWidth=1.5).encode(x=x, x2="to:Q", y=y))
     if placed:
-        edge = pd.DataFrame({"at": [-0.5], "value": [low], "end": [top]})
+        edge = pd.DataFrame({"at": [_EDGE], "value": [low], "end": [top]})
         layers.append(alt.Chart(edge).mark_rule(color=look.faint, strokeWidth=1).encode(x=x, y=y, y2="end:Q"))
+        words = pd.DataFrame({"at": [_EDGE], "label": [ELSEWHERE]})
+        layers.append(
+            _text(
+                words,
+                x,
+                alt.value(above - 2 * _NOTE - 4),
+                look,
+                align="right",
+                baseline="bottom",
+                dx=-6,
+                faint=True,
+            )
+        )
     if changes:
         rules = pd.DataFrame(changes).assign(value=low, end=top).rename(columns={"x": "at"})
         layers.append(
@@ -386,11 +407,10 @@ def _rounds_chart(
             words = pd.DataFrame(
                 {
                     "at": [change["x"] for change in changes],
-                    "value": top - 0.1 * line,
                     "label": [change[side] for change in changes],
                 }
             )
-            layers.append(_text(words, x, y, look, align=align, baseline="line-top", dx=shift))
+            layers.append(_text(words, x, alt.value(2), look, align=align, baseline="top", dx=shift))
     layers.append(
         alt.Chart(with_range)
         .mark_rule(strokeWidth=3, opacity=0.4)
@@ -407,8 +427,8 @@ def _rounds_chart(
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
     )
     layers += _cap_labels(shown, x, y, look)
-    layers += _reference_layers(placed, x, y, colour, look, unit)
-    layers += _end_labels(shown, x, y, look, names, unit, last, span / height)
+    layers += _reference_layers(placed, x, y, colour, look, unit, per_pixel)
+    layers += _end_labels(shown, x, y, look, names, unit, last, per_pixel)
     return _dress(alt.layer(*layers), look, height)
 
 
@@ -416,14 +436,24 @@ def _round_axis(frame: pandas.DataFrame, placed: list[dict[str, Any]]) -> altair
     """Round numbers over years; published figures have the year alone."""
     import altair as alt
 
-    rounds = frame.drop_duplicates("x")
-    labels = {float(row.x): [str(row.round), row.year] for row in rounds.itertuples()}
-    labels |= {float(mark["x"]): ["", mark["year"]] for mark in placed}
+    labels, before = {}, None
+    for row in frame.drop_duplicates("x").itertuples():
+        # A year is written once, under its first round, so that a phone has room for every round's number.
+        labels[float(row.x)] = [str(row.round), row.year if row.year != before else ""]
+        before = row.year
+    labels |= {float(mark["x"]): [f"’{mark['year'][2:]}", ""] for mark in placed}
     cases = "".join(
         f"datum.value == {at:g} ? ['{first}', '{second}'] : "
         for at, (first, second) in sorted(labels.items())
     )
-    return alt.Axis(values=sorted(labels), labelExpr=f"{cases}''", grid=False, labelOverlap="greedy")
+    return alt.Axis(
+        values=sorted(labels),
+        tickCount=len(labels),
+        labelExpr=f"{cases}''",
+        labelFontSize=12,
+        grid=False,
+        labelOverlap="greedy",
+    )
 
 
 def _range(row: Mapping[str, Any], unit: str) -> str:
@@ -477,7 +507,9 @@ def _cap_labels(shown: pandas.DataFrame, x, y, look: Style) -> list:
     return layers
 
 
-def _reference_layers(placed: list[dict[str, Any]], x, y, colour, look: Style, unit: str) -> list:
+def _reference_layers(
+    placed: list[dict[str, Any]], x, y, colour, look: Style, unit: str, per_pixel: float
+) -> list:
     import altair as alt
     import pandas as pd
 
@@ -514,7 +546,7 @@ def _reference_layers(placed: list[dict[str, Any]], x, y, colour, look: Style, u
         close = [
             other
             for other in placed
-            if other["x"] == mark["at"] and 0 < other["value"] - mark["value"] < _LINE * 2.2
+            if other["x"] == mark["at"] and 0 < other["value"] - mark["value"] < 13 * per_pixel * 2.2
         ]
         (below if close else above).append(mark | {"value": max(mark["value"], mark["high"] or 0.0)})
     for rows, dy in ((above, -14), (below, 15)):
@@ -549,7 +581,7 @@ def _end_labels(
         ends.append({"value": float(row["value"]), "label": "\n".join(lines), "lines": len(lines)})
     ends.sort(key=lambda end: end["value"])
     if len(ends) == 2:
-        needed = (ends[0]["lines"] + ends[1]["lines"]) / 2 * 16 * per_pixel * 1.1
+        needed = (ends[0]["lines"] + ends[1]["lines"]) / 2 * 16 * per_pixel
         short = needed - (ends[1]["value"] - ends[0]["value"])
         if short > 0:
             ends[0]["value"] -= short / 2
@@ -726,57 +758,90 @@ def now_alt(content: Mapping[str, Any], key: str) -> str:
 
 
 def share_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFrame:
-    """The figures of the trend chart as text, newest round first.
+    """The figures of the trend chart as text, newest round first: shares, with the range for comparing rounds.
 
-    Each share with its range for comparing rounds in brackets, and the answers of those invited.
+    Narrow enough for a phone, as are the three tables below: a wide table would have to be scrolled sideways,
+    which a keyboard cannot do there.
     """
-    import pandas as pd
+    totals = any((sentences.item_of(content, key) or {}).get("total") for content in history)
+    columns = _groups(history, key)
 
-    rows = []
-    versions = len(_versions(history, key)) > 1
-    totals = any((sentences.item_of(c, key) or {}).get("total") for c in history)
-    staff = any("staff" in (sentences.item_of(c, key) or {"groups": {}})["groups"] for c in history)
-    columns = {sentences.group_label(history[-1], group): group for group in (*ARMS, *["staff"] * staff)}
-    for content in reversed(list(history)):
-        item = sentences.item_of(content, key)
-        row: dict[str, str] = {
-            "Round": str(content["round"]["number"]),
-            "Closed": sentences.closed_month(content),
-        }
-        if versions:
-            row["Wording"] = str(item["version"]) if item else ""
+    def row(content, item):
+        cells = {}
         for name, group in columns.items():
             figure = item["groups"].get(group) if item else None
             interval = figure.get("analytic") if figure else None
-            row[name] = sentences.share(figure) + (f" ({sentences.span(interval)})" if interval else "")
-            row[f"{name}: answers"] = sentences.answers(figure)
+            cells[name] = sentences.share(figure) + (f" ({sentences.span(interval)})" if interval else "")
         if totals:
             total = item.get("total") if item else None
-            row["Both together"] = sentences.share(total) if total else ""
-        rows.append(row)
-    return pd.DataFrame(rows)
+            cells["Both together"] = sentences.share(total) if total else ""
+        return cells
+
+    return _by_round(history, key, row)
+
+
+def answers_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFrame:
+    """How many answered, in bands, of how many invited; when the round closed; which wording it asked."""
+    versions = len(_versions(history, key)) > 1
+    columns = _groups(history, key)
+
+    def row(content, item):
+        cells = {
+            name: sentences.answers(item["groups"].get(group) if item else None)
+            for name, group in columns.items()
+        }
+        cells["Closed"] = sentences.closed_month(content)
+        if versions:
+            cells["Wording"] = str(item["version"]) if item else ""
+        return cells
+
+    return _by_round(history, key, row)
 
 
 def gap_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFrame:
-    """The figures of the gap as text, newest round first, each range under the question it answers."""
-    import pandas as pd
+    """The figures of the gap chart as text, newest round first: gap, change, and the range for comparing rounds."""
 
-    rows = []
-    for content in reversed(list(history)):
-        item = sentences.item_of(content, key)
+    def row(content, item):
         gap = item["gap"] if item else None
         shown = gap is not None and gap["mark"] == "shown"
-        rows.append(
-            {
-                "Round": f"{content['round']['number']}",
-                "Gap": sentences.gap_points(gap),
-                "For comparing rounds": sentences.span(gap["analytic"]) if shown else "",
-                "Had every member answered": sentences.span(gap["interval"]) if shown else "",
-                "Worst case": sentences.span(gap["bounds"]) if shown else "",
-                "Change": sentences.change_short(item),
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "Gap": sentences.gap_points(gap),
+            "Change": sentences.change_short(content, item),
+            "For comparing rounds": sentences.span(gap["analytic"]) if shown else "",
+        }
+
+    return _by_round(history, key, row)
+
+
+def range_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFrame:
+    """What the gap would be had every member answered, by supposing something of the silent, and in the worst case."""
+
+    def row(content, item):
+        gap = item["gap"] if item else None
+        shown = gap is not None and gap["mark"] == "shown"
+        return {
+            "Had every member answered": sentences.span(gap["interval"]) if shown else "",
+            "Worst case": sentences.span(gap["bounds"]) if shown else "",
+        }
+
+    return _by_round(history, key, row)
+
+
+def _by_round(history: Sequence[Mapping[str, Any]], key: str, cells) -> pandas.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {"Round": str(content["round"]["number"])} | cells(content, sentences.item_of(content, key))
+            for content in reversed(list(history))
+        ]
+    )
+
+
+def _groups(history: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
+    """Labels of both arms, and of staff where any round has them, in the words of the newest round."""
+    staff = any("staff" in item["groups"] for c in history if (item := sentences.item_of(c, key)))
+    return {sentences.group_label(history[-1], group): group for group in (*ARMS, *["staff"] * staff)}
 
 
 def _versions(history: Sequence[Mapping[str, Any]], key: str) -> list[Mapping[str, Any]]:

@@ -46,10 +46,9 @@ def main() -> None:
     st.set_page_config(page_title="Member engagement", page_icon=ICON, layout="wide")
     here = frame_tools.current()
     lead = here.actor.may(here.body.id, Role.LEAD)
-    sections = {"Results": pages_of(RESULTS, default="overview.py")}
-    if lead and (running := pages_of(RUNNING)):
-        sections["Running it"] = running
-    page = st.navigation(sections)
+    # One list, results first: Streamlit draws named sections as a list that screen readers cannot follow, and
+    # links of our own in the sidebar would neither close it on a phone nor say which page is open.
+    page = st.navigation(pages_of(RESULTS, default="overview.py") + (pages_of(RUNNING) if lead else []))
     _sidebar(here)
     if here.body.is_demo:
         st.info("This is a demo: invented practices and people.", icon=":material/science:")

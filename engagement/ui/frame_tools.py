@@ -22,7 +22,7 @@ from engagement.words import words_of
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 BODY_KEY = "frame_body"
-SIGN_IN = "/sign-in"
+SIGN_IN, PASSWORD = "/sign-in", "/password"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,9 @@ def sign_out(here: Current) -> None:
 def signed_out() -> None:
     """Show that nobody is signed in, and stop."""
     st.title("You are signed out")
-    st.text("You signed out, or nothing happened for a while. Nothing is lost: sign in to carry on.")
+    st.text(
+        "You signed out, or nothing happened for a while. To carry on, reload this page or sign in again."
+    )
     st.markdown(f"[Sign in]({SIGN_IN})")
     st.stop()
 
@@ -111,8 +113,8 @@ def signed_out() -> None:
 def change_password_first() -> None:
     """Show that a password made by somebody else must be replaced, and stop."""
     st.title("Choose your own password first")
-    st.text("Your password was made by somebody else. Sign in again and choose one that only you know.")
-    st.markdown(f"[Sign in]({SIGN_IN})")
+    st.text("Your password was made by somebody else. Choose one that only you know.")
+    st.markdown(f"[Choose a password]({PASSWORD})")
     st.stop()
 
 

@@ -211,15 +211,17 @@ def change_sentence(item: Mapping[str, Any] | None) -> str:
     return f"Cannot say whether the gap has changed since round {since}: the answers do not allow the comparison."
 
 
-def change_short(item: Mapping[str, Any] | None) -> str:
-    """The verdict in a few words for a table: "wider than round 8", "" where there is none."""
+def change_short(content: Mapping[str, Any], item: Mapping[str, Any] | None) -> str:
+    """The verdict in a few words for a table of rounds: "wider by 10"; "" where there is none.
+
+    Names the round it is measured from only where that is not the one before.
+    """
     change = item.get("change") if item else None
     if change is None:
         return ""
-    if change["verdict"] in ("wider", "narrower"):
-        by = f" by {abs(change['points'])}" if change["points"] else ""
-        return f"{change['verdict']}{by} since round {change['since']}"
-    return f"{change['verdict']} since round {change['since']}"
+    by = f" by {abs(change['points'])}" if change["points"] else ""
+    since = f" since round {change['since']}" if change["since"] != content["round"]["number"] - 1 else ""
+    return f"{change['verdict']}{by}{since}"
 
 
 def participation_sentence(content: Mapping[str, Any]) -> str:

@@ -66,6 +66,11 @@ def figures_for(item: Mapping[str, Any] | None) -> tuple[references.Reference, .
     return tuple(found)
 
 
+def note(text: str) -> None:
+    """A remark in small type under a heading or chart, its text shown as it is."""
+    st.caption(safe_md(text))
+
+
 def quote(text: str) -> None:
     """A wording as members read it."""
     st.text(f"“{text}”")

@@ -76,8 +76,8 @@ def pool_sentence(content: Mapping[str, Any], words: Mapping[str, str]) -> str |
     return f"{who}{together}: {band_text(pool['band'])} ({BANDS[pool['band']][2]})."
 
 
-def counts_table(history: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> pandas.DataFrame:
-    """How many practices were in each band, newest round first."""
+def counts_table(history: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+    """How many practices were in each band, newest round first; the pool of small ones apart."""
     import pandas as pd
 
     rows = []
@@ -87,10 +87,8 @@ def counts_table(history: Sequence[Mapping[str, Any]], words: Mapping[str, str])
         row = {
             "Round": str(content["round"]["number"]) + (" (official answers)" if is_official(content) else "")
         }
-        row |= {band_text(band): str(counts[band]) for band in BANDS}
-        row[f"Smaller {words['practices']}, pooled"] = (
-            f"{pool['pooled']}: {band_text(pool['band'])}" if pool else "0"
-        )
+        row |= {band.capitalize(): str(counts[band]) for band in BANDS}
+        row["Pooled"] = f"{pool['pooled']}: {band_text(pool['band'])}" if pool else "0"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -103,35 +101,30 @@ def practice_table(
     locality: str | None = None,
     latest: str | None = None,
 ) -> pandas.DataFrame:
-    """Each practice that a release names, with its bands, newest round first, sorted by name.
+    """Each practice that a release names, with its bands, newest round first, by locality and name.
 
-    `locality` keeps one locality; `latest` keeps one band of the newest round.
+    The index is the locality, "" where none is known, so that a page can part the table there. `locality` keeps
+    one locality; `latest` keeps one band of the newest round.
     """
     import pandas as pd
 
     known = {row["practice_id"]: row for row in names}
     by_round = [(content, bands_of(content)) for content in reversed(list(history))]
-    codes = {code for _, bands in by_round for code in bands}
-    rows = []
-    for code in codes:
-        about = known.get(code, {})
-        place = about.get("locality") or ""
-        if locality is not None and place != locality:
+    found = []
+    for code in {code for _, bands in by_round for code in bands}:
+        place, name = known.get(code, {}).get("locality") or "", known.get(code, {}).get("name") or code
+        if locality not in (None, place):
             continue
-        if latest is not None and (not by_round or by_round[0][1].get(code) != latest):
+        if latest is not None and by_round[0][1].get(code) != latest:
             continue
-        row = {words["practice"].capitalize(): about.get("name") or code}
+        row = {words["practice"].capitalize(): name}
         row |= {
             f"Round {content['round']['number']}": band_text(bands.get(code), official=is_official(content))
             for content, bands in by_round
         }
-        # Last, so that a phone shows the rounds before it.
-        row["Locality"] = place
-        rows.append((str(about.get("name") or code).casefold(), code, row))
-    frame = pd.DataFrame([row for *_, row in sorted(rows, key=lambda each: each[:2])])
-    if not frame.empty and not frame["Locality"].any():
-        frame = frame.drop(columns="Locality")
-    return frame
+        found.append((place, str(name).casefold(), code, row))
+    found.sort(key=lambda each: each[:3])
+    return pd.DataFrame([row for *_, row in found], index=[place for place, *_ in found])
 
 
 def localities(history: Sequence[Mapping[str, Any]], names: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pytest
+from sqlmodel import select
+from streamlit.testing.v1 import AppTest
 
+from engagement import clock
+from engagement.access import audit
+from engagement.access.actor import Actor, Role
 from engagement.disclosure.publish import Count, publish_item
+from engagement.models import Account, AccountRole, Body, Locality, Practice, Programme, Release, Round
+from engagement.ui import frame_tools
 from engagement.words import words_of
+
+FRAME = Path(__file__).resolve().parents[2] / "engagement" / "ui" / "frame.py"
 
 TEXTS = {
     "owned": "The CCG belongs to its members and feels like our own organisation",
@@ -158,3 +168,133 @@ class FakeReference:
 def reference():
     """A maker of published figures."""
     return FakeReference
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A body with people, in a database."""
+
+    body_id: int
+    lead: Actor
+    council: Actor
+    stranger: Actor
+    account_id: int
+
+
+@pytest.fixture
+def stored(database) -> Stored:
+    """A demo body with an engagement lead, a council representative and a stranger; no rounds yet."""
+    return store_body(database)
+
+
+def store_body(database) -> Stored:
+    """Write the body and one account, and return its people."""
+    with database.session() as session:
+        body = Body(code="DEMO", name="Example *Vale* CCG", is_demo=True, created_at=clock.now())
+        account = Account(
+            email="alice@example.com", name="Alice Moore", password_hash="x", created_at=clock.now()
+        )
+        session.add_all([body, account])
+        session.flush()
+        session.add(AccountRole(account_id=account.id, body_id=body.id, role=Role.LEAD.value))
+        session.add(Programme(body_id=body.id, name="Members", created_at=clock.now()))
+    people = {
+        name: Actor(name, frozenset({(body.id, role)}), account.id, bodies=(body.id,))
+        for name, role in (("Alice Moore", Role.LEAD), ("Bob Ray", Role.COUNCIL))
+    }
+    return Stored(
+        body.id,
+        people["Alice Moore"],
+        people["Bob Ray"],
+        Actor("Charlie", frozenset({(body.id + 1, Role.LEAD)}), account.id, bodies=(body.id,)),
+        account.id,
+    )
+
+
+def store_round(
+    database, body_id: int, number: int, state: str, content: dict | None = None, **fields
+) -> None:
+    """Write a round, with its release where `content` is given, as the worker would have left it."""
+    with database.session() as session:
+        programme = session.exec(select(Programme.id).where(Programme.body_id == body_id)).one()
+        round_ = Round(
+            body_id=body_id,
+            programme_id=programme,
+            public_id=f"r{number}",
+            number=number,
+            title=f"Round {number}",
+            state=state,
+            opens_at=clock.now() - clock.days(5),
+            closes_at=clock.now() + clock.days(5),
+            promise="{}",
+            promise_hash="ab12",
+            **fields,
+        )
+        session.add(round_)
+        session.flush()
+        if content is not None:
+            text = audit.canonical(content)
+            session.add(
+                Release(
+                    body_id=body_id,
+                    round_id=round_.id,
+                    content=text,
+                    content_hash=audit.sha256(text),
+                    software="0.1.0",
+                    created_at=clock.now(),
+                )
+            )
+
+
+def store_practices(database, body_id: int) -> None:
+    """Write the practices that the releases name."""
+    with database.session() as session:
+        places = [Locality(body_id=body_id, code=code, name=f"{code} Vale") for code in ("North", "South")]
+        session.add_all(places)
+        session.flush()
+        session.add_all(
+            Practice(
+                body_id=body_id,
+                code=f"Y{code:05d}",
+                name="![x](http://tracker.example/x.png)" if code == 7 else f"Practice {code}",
+                locality_id=places[code % 2].id,
+            )
+            for code in range(1, 31)
+        )
+
+
+@pytest.fixture
+def released(database, stored, history) -> Stored:
+    """The body with nine released rounds and its practices."""
+    for content in history:
+        store_round(database, stored.body_id, content["round"]["number"], "released", content)
+    store_practices(database, stored.body_id)
+    return stored
+
+
+@pytest.fixture
+def frame(monkeypatch):
+    """A maker of a running frame for an actor: `frame(actor)`, or for nobody with `frame(None)`."""
+
+    def start(actor: Actor | None) -> AppTest:
+        monkeypatch.setattr(frame_tools, "current_actor", lambda session, config: actor)
+        return AppTest.from_file(str(FRAME), default_timeout=60)
+
+    return start
+
+
+def everything_said(app: AppTest) -> str:
+    """All text of a page, tables included."""
+    parts = [
+        element.value
+        for kind in ("title", "header", "subheader", "text", "markdown", "caption", "info", "warning")
+        for element in app.get(kind)
+    ]
+    parts += [table.value.to_csv() for table in app.table]
+    return "\n".join(str(part) for part in parts)
+
+
+@pytest.fixture
+def said():
+    """A reader of all text of a page."""
+    return everything_said
