@@ -11,7 +11,6 @@ import re
 import secrets
 import traceback
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import anyio
@@ -23,6 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from engagement import clock, db
 from engagement.access import audit
 from engagement.config import Config
+from engagement.intake import gather
 from engagement.intake import submit as intake
 from engagement.intake.sheet import CHOICES, Fault, is_open, read_sheet
 from engagement.intake.submit import Door, DoorState, Outcome
@@ -37,6 +37,11 @@ LONGEST_TOKEN = 100
 _IDEM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNKNOWN_LINKS = 60
 UNKNOWN_WINDOW = 600.0
+MOST_PROMISES = 64
+
+
+class _NoSuchLink(Exception):
+    """A link that is none, or none any more."""
 
 
 class AnswerPages:
@@ -51,6 +56,7 @@ class AnswerPages:
     def __init__(self, config: Config, limiter: Limiter | None = None):
         self._config = config
         self._unknown = limiter or Limiter(UNKNOWN_LINKS, UNKNOWN_WINDOW)
+        self._promises: dict[str, Mapping] = {}
         self._threads: CapacityLimiter | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -73,55 +79,67 @@ class AnswerPages:
             page=request.query_params.get("page", ""),
         )
         client = network_of(request.client.host if request.client else None)
-        if form is None and self._unknown.blocked(client):
-            return too_many_unknown()
         if len(visit.token) > LONGEST_TOKEN or len(visit.public_id) > LONGEST_TOKEN:
             return unknown()
+        suspected = self._unknown.blocked(client)
+        if form is None and suspected:
+            return too_many_unknown()
         try:
-            with db.get(self._config).reading() as session:
-                door = intake.look(session, visit.public_id, visit.token)
+            return self._answer(visit, form, suspected)
+        except _NoSuchLink:
+            self._unknown.failed(client)
+            return unknown()
         except Exception as error:
             _note("A link could not be looked up", error)
             return unavailable() if form is None else resend(form)
-        if door.state == DoorState.UNKNOWN:
-            self._unknown.failed(client)
-            return unknown()
-        if form is None:
-            return show(visit, door)
-        if visit.page == "withdraw":
-            return self._withdraw(visit, door, form)
-        return self._take(visit, door, form)
 
-    def _take(self, visit: Visit, door: Door, form: dict[str, str]) -> Response:
+    def _look(self, visit: Visit) -> Door:
+        with db.get(self._config).reading() as session:
+            door = intake.look(session, visit.public_id, visit.token)
+        if door.state == DoorState.UNKNOWN:
+            raise _NoSuchLink
+        if door.promise is not None:
+            if len(self._promises) >= MOST_PROMISES:
+                self._promises.clear()
+            self._promises[visit.public_id] = door.promise
+        return door
+
+    def _answer(self, visit: Visit, form: dict[str, str] | None, suspected: bool) -> Response:
+        if form is None:
+            return show(visit, self._look(visit))
+        if visit.page == "withdraw":
+            return self._withdraw(visit, self._look(visit), form)
+        # A promise never changes, so one that was read before will do to check a sheet by, and storing it
+        # decides the rest. A client that guesses is looked at first: it must not take the lock for writing.
+        promise = None if suspected else self._promises.get(visit.public_id)
+        if promise is None:
+            promise = self._look(visit).promise
+        return self._take(visit, promise, form)
+
+    def _take(self, visit: Visit, promise: Mapping, form: dict[str, str]) -> Response:
         """Check a posted sheet and store it; whatever goes wrong, what was typed comes back."""
-        if door.promise is None or door.state == DoorState.NOT_OPEN:
-            return show(visit, door, status=409)
-        sheet, faults = read_sheet(door.promise, form)
+        sheet, faults = read_sheet(promise, form)
         if sheet is None:
+            door = self._look(visit)
             if door.state != DoorState.READY:
                 return show(visit, door, by_another=True, status=409)
             return questions(visit, door, form, faults, status=422)
         key = _idem_key(form)
         try:
-            with db.get(self._config).session() as session:
-                outcome = intake.submit(session, visit.public_id, visit.token, sheet, key)
+            outcome = gather.submit(db.get(self._config), visit.public_id, visit.token, sheet, key)
         except Exception as error:
             _note("A sheet could not be stored", error)
-            return questions(visit, door, form | {"idem_key": key}, [], not_recorded=True, status=503)
-        if outcome == Outcome.ALREADY and door.state == DoorState.CLOSED:
-            # After the close the confirmation's own address says only that the round is closed.
-            return done(visit, door)
-        if outcome in (Outcome.STORED, Outcome.ALREADY):
+            kept = form | {"idem_key": key}
+            return questions(visit, self._look(visit), kept, [], not_recorded=True, status=503)
+        if outcome == Outcome.STORED:
             return RedirectResponse(DONE, 303)
         if outcome == Outcome.UNKNOWN:
-            return unknown()
-        state = {Outcome.CLOSED: DoorState.CLOSED, Outcome.NOT_OPEN: DoorState.NOT_OPEN}.get(
-            outcome, DoorState.USED
-        )
-        if state == DoorState.USED and door.state == DoorState.WITHDRAWN:
-            state = DoorState.WITHDRAWN
-        changed = replace(door, state=state, can_withdraw=door.can_withdraw and state == door.state)
-        return show(visit, changed, by_another=True, status=409)
+            raise _NoSuchLink
+        door = self._look(visit)
+        if outcome == Outcome.ALREADY:
+            # After the close the confirmation's own address says only that the round is closed.
+            return done(visit, door) if door.state == DoorState.CLOSED else RedirectResponse(DONE, 303)
+        return show(visit, door, by_another=True, status=409)
 
     def _withdraw(self, visit: Visit, door: Door, form: Mapping[str, str]) -> Response:
         if door.state != DoorState.USED or not door.can_withdraw:

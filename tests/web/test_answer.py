@@ -206,6 +206,40 @@ def test_errors_keep_everything_typed(client, open_round, sheet):
     assert made.used() == 0
 
 
+def test_the_first_visit_changes_no_outcome(client, open_round, sheet):
+    """Once a process knows the promise it stores at once; spent, unknown and closed links fare as before."""
+    made = open_round()
+    client.get(made.path())
+    path = made.path(page="questions")
+    assert client.post(path, data={"q-owned": "1"}).status_code == 422
+    assert client.post(path, data=sheet(made.promise)).headers["location"] == "?page=done"
+    assert client.post(path, data=sheet(made.promise)).headers["location"] == "?page=done"
+    assert client.post(path, data=sheet(made.promise, idem_key="z" * 32)).status_code == 409
+    public_id = made.promise["round"]["public_id"]
+    for token in ("a" * 26, "short"):
+        reply = client.post(f"/a/{public_id}/{token}?page=questions", data=sheet(made.promise))
+        assert reply.status_code == 404 and reply.text == client.get("/a/x").text
+    made.close()
+    assert "NOT recorded" in client.post(made.path(1, "questions"), data=sheet(made.promise)).text
+    assert "have been received" in client.post(path, data=sheet(made.promise)).text
+    assert len(made.boxes()) == 1
+
+
+def test_two_presses_at_once_store_once(site, open_round, sheet):
+    """Eight copies of a form sent at the same time are stored once and confirmed eight times."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    made = open_round()
+    client = site()
+    client.get(made.path())
+    with ThreadPoolExecutor(8) as pool:
+        replies = pool.map(
+            lambda _: client.post(made.path(page="questions"), data=sheet(made.promise)), range(8)
+        )
+        assert [reply.headers["location"] for reply in replies] == ["?page=done"] * 8
+    assert len(made.boxes()) == 1
+
+
 def test_a_failing_database_keeps_everything_typed(client, open_round, sheet, monkeypatch, everything_logged):
     """When storing fails, the form comes back filled in and says that nothing was recorded; no value is logged."""
     made = open_round()
