@@ -11,7 +11,6 @@ import streamlit as st
 from engagement import clock
 from engagement.clock import show_date
 from engagement.errors import Conflict, EngagementError, NotAllowed
-from engagement.models import STANDINGS
 from engagement.roster import (
     BROWSER,
     apply,
@@ -193,7 +192,7 @@ def _role_choice(roster: view.RosterNow, key: str, chosen: str | None = None) ->
 
 def _standing_choice(here, key: str, chosen: str | None = None) -> str | None:
     names = _standing_names(here)
-    options = [None, *STANDINGS]
+    options = [None, *view.STANDINGS]
     return st.selectbox(
         "Counts as",
         options,
@@ -631,8 +630,8 @@ def _roles(here, roster: view.RosterNow) -> None:
     with st.form(f"roster_role_{role}_{_turn()}"):
         standing = st.radio(
             "Counts as",
-            STANDINGS,
-            index=STANDINGS.index(by_role[role].standing),
+            view.STANDINGS,
+            index=view.STANDINGS.index(by_role[role].standing),
             format_func=lambda s: safe_md(names[s]),
             key=f"roster_role_standing_{role}_{_turn()}",
         )

@@ -368,6 +368,8 @@ class _Reading:
             self.localities[practice.locality] = (
                 locality_name or self.localities.get(practice.locality) or practice.locality
             )
+        if practice.successor and closed_on is None:
+            self._note(practice, "has a successor and no closing date; it stays open until closed is given")
         if row.hidden:
             self.lines.add(
                 row.number,
