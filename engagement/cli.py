@@ -33,7 +33,7 @@ EXAMPLES = """examples:
   engagement import practices epraccur.csv --commissioner 00K --yes
   engagement import members members.csv --yes
   engagement import answers past.csv --wait
-  engagement account new --email lead@example.org --name "Ann Example" --role engagement_lead
+  engagement account new --email lead@example.org --name "Ann Example" --role engagement_lead --body 00K
   engagement round new --title "Autumn 2026" --closes 2026-12-01T17:00
   engagement round launch 1 --yes --wait
   engagement round links 1 --out links.csv
@@ -497,8 +497,13 @@ def cmd_export(args, context: Context) -> int:
 
 
 def cmd_account(args, context: Context) -> int:
+    from engagement.roster import ensure_body
+
     with context.database.session() as session:
-        body = context.body(session, args.body)
+        if args.body:
+            body = ensure_body(session, context.actor, args.body, args.body_name)
+        else:
+            body = context.body(session, None)
         account, password = accounts.create(
             session, context.actor, body.id, email=args.email, name=args.name, role=Role(args.role)
         )
@@ -649,6 +654,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("what", choices=("new",))
     one.add_argument("--email", required=True)
     one.add_argument("--name", required=True)
+    one.add_argument(
+        "--body-name", metavar="NAME", help="with --body: what to call a body that is made by this"
+    )
     one.add_argument("--role", required=True, choices=[role.value for role in Role])
     one = command("backup", cmd_backup, "copy the SQLite database, without keys")
     one.add_argument("--out", metavar="FOLDER")

@@ -17,7 +17,7 @@ from engagement.ui.safe import safe_md
 
 DONE, ASKED = "rounds_done", "rounds_asked"
 USUAL_LENGTH = clock.days(21)
-CLOSING = time(17)
+OPENING, CLOSING = time(9), time(17)
 TIER_NAMES = {
     "confidential": "Confidential: answers shown in groups only",
     "practice-view": "Practice view: one official answer a practice, shown with its name",
@@ -66,10 +66,14 @@ def _fields(here, round_=None) -> dict | None:
     tier = round_.tier if round_ else verbs.TIERS[1]
     with st.form("rounds_draft"):
         title = st.text_input("Title", value=round_.title if round_ else _season(today), max_chars=120)
+        later = opens is not None and opens > clock.now()
+        at_once = st.checkbox("Open as soon as it is launched", value=not later)
         left, right = st.columns(2)
         with left:
-            open_day = st.date_input("Opens on", opens.date() if opens else today, format="DD/MM/YYYY")
-            open_at = st.time_input("Opens at (London)", opens.time() if opens else time(9), step=900)
+            open_day = st.date_input(
+                "Or opens on", opens.date() if later else today + clock.days(1), format="DD/MM/YYYY"
+            )
+            open_at = st.time_input("Opens at (London)", opens.time() if later else OPENING, step=900)
         with right:
             close_day = st.date_input(
                 "Closes on", closes.date() if closes else today + USUAL_LENGTH, format="DD/MM/YYYY"
@@ -88,7 +92,7 @@ def _fields(here, round_=None) -> dict | None:
         return None
     return {
         "title": title,
-        "opens_at": _instant(open_day, open_at),
+        "opens_at": clock.now() if at_once else _instant(open_day, open_at),
         "closes_at": _instant(close_day, close_at),
         "tier": chosen,
         "threshold": int(threshold),

@@ -66,4 +66,6 @@ class Exports:
             return Response(audit.canonical(found), media_type="application/json", headers=headers)
         from engagement.exchange.release_csv import release_csv
 
-        return Response(release_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+        # Without the mark at its start, spreadsheets take UTF-8 for something else.
+        text = release_csv(found).encode("utf-8-sig")
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

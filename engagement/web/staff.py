@@ -220,8 +220,13 @@ class StaffPages:
         if not self._by_both.blocked(network, f"account {actor.account_id}"):
             try:
                 with database.session() as session:
+                    # Whoever else is signed in with the old password is signed out; this browser stays.
                     accounts.change_password(
-                        session, actor.account_id, form.get("old", ""), form.get("new", "")
+                        session,
+                        actor.account_id,
+                        form.get("old", ""),
+                        form.get("new", ""),
+                        keep_cookie=request.cookies.get(sessions.cookie_name(self._config.secure)),
                     )
                 return RedirectResponse("/", 303)
             except Invalid as error:

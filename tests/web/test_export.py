@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import types
+import codecs
+import csv
+import io
 
 import pytest
 from sqlmodel import select
@@ -12,7 +13,20 @@ from engagement import clock
 from engagement.access import Actor, Role, accounts, audit, sessions
 from engagement.models import Account, AccountRole, AuditEntry, Body, Programme, Release, Round
 
-CONTENT = {"schema": 1, "round": {"number": 1}, "note": "=cmd|' /C calc'!A0 é"}
+CONTENT = {
+    "schema": 1,
+    "round": {"number": 1, "title": "One", "closed_on": "2026-03-01"},
+    "items": [
+        {
+            "item": "owned",
+            "version": 1,
+            "text": "=cmd|' /C calc'!A0 é",
+            "groups": {"leader": {"mark": "hidden", "N": 4}},
+            "total": None,
+            "gap": {"mark": "hidden"},
+        }
+    ],
+}
 
 
 @pytest.fixture
@@ -66,13 +80,13 @@ def test_a_reader_gets_the_release_as_it_was_hashed(signed_in, lead, release, da
     assert [entry.detail for entry in noted] == [{"kind": "json", "release": release}]
 
 
-def test_csv_is_made_from_the_same_content(signed_in, lead, release, monkeypatch):
-    """The CSV is written from what the reader may read, and sent as a file in UTF-8."""
-    fake = types.ModuleType("engagement.exchange.release_csv")
-    fake.release_csv = lambda content: f"note\r\n{content['note']}\r\n"
-    monkeypatch.setitem(sys.modules, "engagement.exchange.release_csv", fake)
+def test_csv_is_made_from_the_same_content(signed_in, lead, release):
+    """The CSV holds the release's items, led by the mark without which spreadsheets misread "10–14"."""
     reply = signed_in(lead).get(f"/export/release/{release}.csv")
-    assert reply.text == f"note\r\n{CONTENT['note']}\r\n"
+    assert reply.content.startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
+    assert [(row["figure"], row["mark"]) for row in rows] == [("leader", "hidden"), ("gap", "hidden")]
+    assert rows[0]["statement"] == "'=cmd|' /C calc'!A0 é"
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     assert reply.headers["x-content-type-options"] == "nosniff"
 

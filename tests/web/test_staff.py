@@ -144,6 +144,15 @@ def test_a_password_that_somebody_else_made_must_be_changed(client, lead, databa
     assert client.get("/sign-in").headers["location"] == "/"
 
 
+def test_a_new_password_signs_other_browsers_out(site, lead):
+    """Whoever was signed in elsewhere with the old password is out at once; the browser at hand stays in."""
+    here, elsewhere = site(), site()
+    sign_in(here), sign_in(elsewhere)
+    here.post("/password", data={"old": PASSWORD, "new": "long enough for this"}, headers=US)
+    assert here.get("/sign-in").headers["location"] == "/"
+    assert elsewhere.get("/sign-in").status_code == 200
+
+
 def test_strangers_cannot_reach_the_password_page(client, lead):
     """Without a session the password page leads to sign-in, whether read or posted."""
     assert client.get("/password").headers["location"] == "/sign-in"

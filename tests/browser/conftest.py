@@ -1,0 +1,117 @@
+"""A real server on one of the two databases, and a real browser before it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.browser import chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    """Launch the Chromium that is there, or skip aloud."""
+    path = chromium.find()
+    if path is None:
+        pytest.skip(chromium.NONE)
+    return {"executable_path": path, "args": chromium.FLAGS}
+
+
+@dataclass
+class Site:
+    """A running installation: where it is, and its command line."""
+
+    url: str
+    environment: dict[str, str]
+    folder: Path
+
+    def cli(self, *arguments: str, json_out: bool = False):
+        """Run a command as the operator would, and return what it printed."""
+        command = [sys.executable, "-m", "engagement", *arguments, *(["--json"] if json_out else [])]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout) if json_out else done.stdout
+
+
+def start(environment: dict[str, str], folder: Path):
+    """Start `python app.py` on a free port, wait until it is ready, and return the site and a stopper."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://localhost:{port}"
+    environment = (
+        os.environ
+        | environment
+        | {
+            "STREAMLIT_SERVER_PORT": str(port),
+            "ENGAGEMENT_PUBLIC_URL": url,
+            "ENGAGEMENT_WORKER": "embedded",
+            "PYTHONPATH": str(ROOT),
+        }
+    )
+    log = (folder / "server.log").open("w")
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+                if answer.status == 200:
+                    break
+        except OSError:
+            pass
+        assert server.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()
+        time.sleep(0.2)
+
+    def stop():
+        server.terminate()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+    return Site(url, environment, folder), stop
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request, tmp_path):
+    """A fresh installation, served, on each database in turn."""
+    environment = {"ENGAGEMENT_DATA": str(tmp_path / "data")}
+    if request.param == "postgresql":
+        environment["ENGAGEMENT_DATABASE_URL"] = request.getfixturevalue("postgres")(empty=True)
+    else:
+        environment["ENGAGEMENT_DATABASE_URL"] = ""
+    found, stop = start(environment, tmp_path)
+    yield found
+    stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo body, served from SQLite."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {"ENGAGEMENT_DATA": str(folder / "data"), "ENGAGEMENT_DATABASE_URL": ""}
+    subprocess.run(
+        [sys.executable, "-m", "engagement", "demo"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=True,
+        timeout=120,
+    )
+    found, stop = start(environment, folder)
+    yield found
+    stop()
