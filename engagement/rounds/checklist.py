@@ -81,7 +81,9 @@ def _questions(items, box_problem) -> Check:
         return Check(STOP, title, box_problem)
     if not any(item.get("headline") for item in items):
         return Check(STOP, title, "Mark at least one question as headline on the Instrument page.")
-    return Check(OK, title, f"{len(closed)} statements and {len(items) - len(closed)} open questions.")
+    texts = len(items) - len(closed)
+    open_ones = f" and {texts} open {'question' if texts == 1 else 'questions'}" if texts else ""
+    return Check(OK, title, f"{len(closed)} {'statement' if len(closed) == 1 else 'statements'}{open_ones}.")
 
 
 def _dates(now, opens_at, closes_at) -> Check:

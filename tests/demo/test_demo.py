@@ -1,0 +1,63 @@
+"""The demo body is what it says, is built by the same verbs, and is kept when asked for again."""
+
+from __future__ import annotations
+
+from sqlmodel import func, select
+
+from engagement import demo
+from engagement.access import Actor
+from engagement.models import Account, AccountRole, Member, Practice, Response, Round
+from engagement.releases import read
+
+OPERATOR = Actor.operator("test")
+
+
+def test_the_demo_tells_the_story_it_should(database, config):
+    """42 practices, about 190 people, eight rounds from near 66 against 35 to a wider gap, and one open round."""
+    result = demo.ensure(database, config, links=2)
+    assert result.made and len(result.links) == 2 and len(result.accounts) == 3
+    with database.reading() as session:
+        assert session.exec(select(func.count()).select_from(Practice)).one() == 42
+        assert 175 <= session.exec(select(func.count()).select_from(Member)).one() <= 200
+        states = [r.state for r in session.exec(select(Round).order_by(Round.number))]
+        assert states == ["released"] * 8 + ["open"]
+        body_id = session.exec(select(Round.body_id)).first()
+        history = read.history(session, OPERATOR, body_id)
+        assert session.exec(select(func.count()).select_from(Response)).one() > 700
+
+    def table(content, key):
+        return next(item for item in content["items"] if item["item"] == key)
+
+    first, last = table(history[0], "owned"), table(history[-1], "owned")
+    assert (first["groups"]["leader"]["share"], first["groups"]["grassroots"]["share"]) == (65, 35)
+    decisions = table(history[0], "decisions_members")["groups"]
+    assert (decisions["leader"]["share"], decisions["grassroots"]["share"]) == (80, 40)
+    assert all(table(content, "owned")["gap"]["mark"] == "shown" for content in history)
+    assert all(content["groups"][0]["N"] == 22 for content in history)
+    assert last["gap"]["points"] >= first["gap"]["points"] + 10
+    rates = [content["participation"]["answered_percent"] for content in history]
+    assert rates[-1] <= rates[0] - 10
+    series = {table(content, "responsive")["series"] for content in history}
+    assert len(series) == 2
+
+
+def test_asking_again_keeps_the_data(database, config):
+    """A second run makes nothing, and hands out links that still open."""
+    first = demo.ensure(database, config, links=1)
+    with database.reading() as session:
+        before = session.exec(select(Round.id, Round.promise_hash).order_by(Round.id)).all()
+    again = demo.ensure(database, config, links=1)
+    assert not again.made and again.links == first.links
+    with database.reading() as session:
+        assert session.exec(select(Round.id, Round.promise_hash).order_by(Round.id)).all() == before
+
+
+def test_everybody_in_it_is_invented_and_says_so(database, config):
+    """Names, practices and addresses of the demo cannot be mistaken for anybody's."""
+    demo.ensure(database, config, links=0)
+    with database.reading() as session:
+        assert all("Demo" in name for name in session.exec(select(Practice.name)))
+        assert all("Demo Person" in name for name in session.exec(select(Member.name)))
+        assert all(email.endswith("@demo.invalid") for email in session.exec(select(Account.email)))
+        roles = session.exec(select(AccountRole.role)).all()
+    assert sorted(roles) == ["council", "engagement_lead", "governing_body"]
