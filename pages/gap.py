@@ -43,7 +43,7 @@ WORKED_OUT = """
 
 def published(figures) -> None:
     """The published figures behind the diamonds, and those that could not be drawn."""
-    st.subheader("Published elsewhere: similar question, other bodies", anchor=False)
+    st.header("Published elsewhere: similar question, other bodies", anchor=False)
     st.text(
         "These answer a similar question in other words, asked of other people. Compare with care, and never as one line."
     )
@@ -87,7 +87,7 @@ versions = charts.wordings(history, key)
 place, when = here.body.name, sentences.period(history)
 
 show.quote(newest["text"])
-st.subheader(safe_md(sentences.headline(history, key)), anchor=False)
+st.header(safe_md(sentences.headline(history, key)), anchor=False)
 show.note(f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds.")
 show.chart("trend", history, key, charts.trend_alt(history, key), figures)
 leaders, members = (sentences.group_label(history[-1], arm) for arm in charts.ARMS)
@@ -104,7 +104,7 @@ with right:
     st.markdown("**How many answered, in bands, of all invited**")
     show.table(charts.answers_table(history, key), alt=f"Answers on {short_name(key)} by round and group")
 
-st.subheader(safe_md(sentences.change_heading(history, key)), anchor=False)
+st.header(safe_md(sentences.change_heading(history, key)), anchor=False)
 show.note(
     f"{leaders} minus {sentences.group_name(history[-1], 'grassroots')} in percentage points, {place}, {when}. "
     "Bars: the range for comparing rounds. At 0 there is no gap."
@@ -126,7 +126,7 @@ for brief in status.checking:
 if figures:
     published(figures)
 
-st.subheader("Wordings", anchor=False)
+st.header("Wordings", anchor=False)
 if len(versions) > 1:
     st.text("The line is broken where the wording changed: answers to different words are not compared.")
 for name, text in versions:
@@ -137,4 +137,4 @@ with st.expander("How to read this"):
     st.markdown(READING)
 with st.expander("How it was worked out"):
     st.markdown(WORKED_OUT)
-show.downloads(status.latest_id)
+show.downloads(status.latest_id, history[-1]["round"]["number"])

@@ -22,13 +22,13 @@ def notices(status: read.Status, lead: bool) -> None:
             )
             continue
         with st.container(border=True):
-            st.subheader("Open now", anchor=False)
+            st.header("Open now", anchor=False)
             st.text(
                 sentences.open_sentence(brief.number, brief.closes_at, brief.invited, brief.answered_percent)
             )
     if status.trouble and lead:
         with st.container(border=True):
-            st.subheader("Something needs your attention", anchor=False)
+            st.header("Something needs your attention", anchor=False)
             st.text(status.trouble)
             link_to("rounds.py", "Go to Rounds", ":material/arrow_forward:")
 
@@ -38,7 +38,7 @@ def nothing_yet(status: read.Status, lead: bool) -> None:
     if status.checking or status.open:
         st.text("The first results appear here once a round has closed and been checked.")
         return
-    st.subheader("No results yet")
+    st.header("No results yet", anchor=False)
     if not lead:
         st.text("The first results appear here after the first round. Your engagement lead sets it up.")
         return
@@ -77,7 +77,7 @@ def gap_now(content: dict, item: dict, history: list[dict]) -> None:
 
 def every_question(content: dict) -> None:
     """All items of the newest round in one table."""
-    st.subheader("Every question in this round", anchor=False)
+    st.header("Every question in this round", anchor=False)
     leaders, members = (sentences.group_label(content, arm) for arm in charts.ARMS)
     show.table(
         pd.DataFrame(
@@ -123,4 +123,4 @@ st.text(sentences.participation_sentence(content))
 link_to("practices.py", "See it by practice", ":material/local_hospital:")
 
 every_question(content)
-show.downloads(status.latest_id)
+show.downloads(status.latest_id, content["round"]["number"])

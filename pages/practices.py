@@ -31,10 +31,10 @@ st.text(taking_part.summary(newest, here.words))
 if pooled := taking_part.pool_sentence(newest, here.words):
     st.text(pooled)
 
-st.subheader("What the signs mean", anchor=False)
+st.header("What the signs mean", anchor=False)
 st.text("\n".join(f"{sign}: {meaning}" for sign, meaning in taking_part.legend(history)))
 
-st.subheader("Round by round", anchor=False)
+st.header("Round by round", anchor=False)
 places = taking_part.localities(history, names)
 left, middle, right = st.columns(3)
 with left:
@@ -86,7 +86,7 @@ else:
             part.loc[[locality]], alt=f"Participation by round, in bands: {locality or 'no locality given'}"
         )
 
-st.subheader("All together", anchor=False)
+st.header("All together", anchor=False)
 st.text(
     f"How many {practices} were in each band. Pooled: the {practices} too small to show, and the band of their people "
     "taken together."

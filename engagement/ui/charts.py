@@ -63,6 +63,10 @@ REFERENCE_SHAPE = "diamond"
 ELSEWHERE = "similar\nquestion,\nother bodies"
 
 
+# A group that a round did not have.
+_NOBODY = {"mark": "missing", "N": 0}
+
+
 class Reference(Protocol):
     """A published figure on a similar question, as `engagement.instrument.references` gives it."""
 
@@ -769,7 +773,7 @@ def share_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFr
     def row(content, item):
         cells = {}
         for name, group in columns.items():
-            figure = item["groups"].get(group) if item else None
+            figure = item["groups"].get(group, _NOBODY) if item else None
             interval = figure.get("analytic") if figure else None
             cells[name] = sentences.share(figure) + (f" ({sentences.span(interval)})" if interval else "")
         if totals:
@@ -787,7 +791,7 @@ def answers_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.Data
 
     def row(content, item):
         cells = {
-            name: sentences.answers(item["groups"].get(group) if item else None)
+            name: sentences.answers(item["groups"].get(group, _NOBODY) if item else None)
             for name, group in columns.items()
         }
         cells["Closed"] = sentences.closed_month(content)
@@ -820,7 +824,9 @@ def range_table(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFr
         gap = item["gap"] if item else None
         shown = gap is not None and gap["mark"] == "shown"
         return {
-            "Had every member answered": sentences.span(gap["interval"]) if shown else "",
+            "Had every member answered": sentences.span(gap["interval"])
+            if shown
+            else sentences.gap_points(gap),
             "Worst case": sentences.span(gap["bounds"]) if shown else "",
         }
 

@@ -36,9 +36,17 @@ class Current:
     config: Config
 
 
+def cookies(config: Config) -> dict[str, str]:
+    """This browser's session cookie, empty where it has none. Taken when its websocket opened; the row decides."""
+    name = sessions.cookie_name(config.secure)
+    value = st.context.cookies.get(name)
+    # A script run without a browser, as tests do, has stand-ins in place of cookies.
+    return {name: value} if isinstance(value, str) else {}
+
+
 def current_actor(session: Session, config: Config) -> Actor | None:
     """The signed-in person of this browser, or None. The one seam that tests replace, for they have no cookies."""
-    return sessions.who(session, st.context.cookies, secure=config.secure)
+    return sessions.who(session, cookies(config), secure=config.secure)
 
 
 def current() -> Current:
@@ -52,13 +60,13 @@ def current() -> Current:
     with database.reading() as session:
         actor = current_actor(session, config)
         bodies = sessions.bodies_of(session, actor) if actor else []
-        idle = actor is not None and sessions.stale(session, st.context.cookies, secure=config.secure)
+        idle = actor is not None and sessions.stale(session, cookies(config), secure=config.secure)
         must_change = actor is not None and sessions.must_change_password(session, actor)
     if actor is None:
         signed_out()
     if idle:
         with database.session() as session:
-            sessions.touch(session, st.context.cookies, secure=config.secure)
+            sessions.touch(session, cookies(config), secure=config.secure)
     if must_change:
         change_password_first()
     if not bodies:
@@ -97,7 +105,7 @@ def roles_in_words(actor: Actor, body_id: int) -> str:
 def sign_out(here: Current) -> None:
     """End the session behind this browser's cookie; every tab is out at its next rerun."""
     with here.database.session() as session:
-        sessions.sign_out(session, st.context.cookies, secure=here.config.secure)
+        sessions.sign_out(session, cookies(here.config), secure=here.config.secure)
 
 
 def signed_out() -> None:

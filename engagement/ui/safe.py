@@ -13,9 +13,9 @@ import unicodedata
 # Every ASCII punctuation mark may be escaped in CommonMark; escaping all of them leaves nothing to mean anything.
 _SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 # A backslash cannot stop these: an address or e-mail is made a link wherever it stands, and ":material/x:" or
-# ":red[x]" is looked for before escapes. An invisible word joiner after the tell-tale mark can.
+# ":red[x]" is looked for after escapes are gone. An invisible word joiner inside the tell-tale marks can.
 _JOINER = "\u2060"
-_LINKERS = re.compile(r"(?i)(www\\\.|\\:|\\@)")
+_LINKERS = re.compile(r"(?i)(?<=www)(?=\\\.)|(?<=\\[:@])")
 
 
 def safe_md(text: object, *, limit: int | None = None) -> str:
@@ -30,6 +30,4 @@ def safe_md(text: object, *, limit: int | None = None) -> str:
     if limit is not None and len(plain) > limit:
         plain = plain[: limit - 1].rstrip() + "…"
     escaped = _SPECIAL.sub(r"\\\1", plain)
-    escaped = _LINKERS.sub(lambda found: found.group(0) + _JOINER, escaped)
-    # "1. x", "1) x" at the start would be a list; the dot and bracket are escaped above, so nothing is left to do.
-    return escaped
+    return _LINKERS.sub(_JOINER, escaped)

@@ -76,10 +76,11 @@ def quote(text: str) -> None:
     st.text(f"“{text}”")
 
 
-def downloads(release_id: int | None) -> None:
+def downloads(release_id: int | None, number: int) -> None:
     """Links to the newest release as files, through the export route that checks and logs."""
     if release_id is None:
         return
+    round_name, address = f"Round {number}", f"/export/release/{release_id}"
     with st.container(horizontal=True):
-        st.link_button("Download as CSV", f"/export/release/{release_id}.csv", icon=":material/download:")
-        st.link_button("Download as JSON", f"/export/release/{release_id}.json", icon=":material/download:")
+        st.link_button(round_name + " as CSV", address + ".csv", icon=":material/download:")
+        st.link_button(round_name + " as JSON", address + ".json", icon=":material/download:")

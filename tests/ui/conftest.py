@@ -298,3 +298,9 @@ def everything_said(app: AppTest) -> str:
 def said():
     """A reader of all text of a page."""
     return everything_said
+
+
+@pytest.fixture(name="store_round")
+def _store_round():
+    """A writer of rounds: `store_round(database, body_id, number, state, content=None, **fields)`."""
+    return store_round
