@@ -1,19 +1,24 @@
-"""Taking an answer: the link is marked used and the sealed answer stored in one transaction, or neither."""
+"""Taking an answer: the link is marked used and the sealed answer stored in one transaction, or neither.
+
+Statements are built once here, and run on the session's connection: building them for every answer cost more than
+all else in this file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from sqlmodel import Session
 
 from engagement import clock
+from engagement.access.audit import sha256
 from engagement.intake import links, sealing
 from engagement.intake.sheet import Sheet
 from engagement.models import Participation, Round, SealedAnswer, random_id
@@ -32,6 +37,28 @@ _COLUMNS = (
     _round.c.public_key,
     _round.c.box_size,
 )
+_this_link = and_(
+    _participation.c.round_id == bindparam("of_round"), _participation.c.link_hash == bindparam("of_link")
+)
+_FIND = select(*_COLUMNS).where(_round.c.public_id == bindparam("public_id"))
+# Shared between answers, exclusive against closing: an answer committed after the close is counted would be lost.
+# SQLite has the whole database to itself already.
+_FIND_AND_LOCK = _FIND.with_for_update(read=True)
+_PROMISE = select(_round.c.promise).where(_round.c.id == bindparam("round_id"))
+_ENTRY = select(
+    _participation.c.link_hash,
+    _participation.c.used,
+    _participation.c.withdrawn,
+    _participation.c.idem_key,
+    _participation.c.form,
+    _participation.c.standing,
+).where(_this_link)
+_MARK = (
+    update(_participation)
+    .where(_this_link, _participation.c.used.is_(False))
+    .values(used=True, idem_key=bindparam("key"), withdraw_hash=bindparam("tag_hash"))
+)
+_STORE = insert(_sealed)
 
 
 class DoorState(StrEnum):
@@ -57,6 +84,28 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """What sealing an answer needs of an unused link: nothing in it says whose link it is."""
+
+    round_id: int
+    link_hash: str
+    tier: str
+    public_key: bytes
+    box_size: int
+    standing: bytes
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An answer sealed for one link of one round. `withdraw_hash` is set where the tier allows withdrawal."""
+
+    round_id: int
+    link_hash: str
+    box: bytes
+    withdraw_hash: str | None
+
+
+@dataclass(frozen=True)
 class Door:
     """What stands behind a link. `form` is the practice's name, in the practice-view tier only."""
 
@@ -69,23 +118,25 @@ class Door:
     promise_hash: str | None = None
 
 
-@lru_cache(maxsize=64)
-def _parsed(promise_hash: str, promise: str) -> dict[str, Any]:
-    return json.loads(promise)
+PROMISES_KEPT = 64
+_promises: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
 
-def _promise(session: Session, row) -> dict[str, Any]:
-    text = session.execute(select(_round.c.promise).where(_round.c.id == row.id)).scalar_one()
-    return _parsed(row.promise_hash, text)
+def _promise(connection: Connection, row) -> dict[str, Any]:
+    """The round's promise, read and parsed once: its hash says that it is the same."""
+    found = _promises.get(row.promise_hash)
+    if found is None:
+        text = connection.execute(_PROMISE, {"round_id": row.id}).scalar_one()
+        found = json.loads(text)
+        if sha256(text) == row.promise_hash:
+            _promises[row.promise_hash] = found
+            while len(_promises) > PROMISES_KEPT:
+                _promises.popitem(last=False)
+    return found
 
 
-def _find(session: Session, public_id: str, *, lock: bool = False):
-    query = select(*_COLUMNS).where(_round.c.public_id == public_id)
-    if lock:
-        # Shared between answers, exclusive against closing: an answer committed after the close is counted
-        # would be lost. SQLite has the whole database to itself already.
-        query = query.with_for_update(read=True)
-    return session.execute(query).first()
+def _find(connection: Connection, public_id: str, *, lock: bool = False):
+    return connection.execute(_FIND_AND_LOCK if lock else _FIND, {"public_id": public_id}).first()
 
 
 def _phase(row, now: datetime) -> DoorState:
@@ -97,30 +148,27 @@ def _phase(row, now: datetime) -> DoorState:
     return DoorState.NOT_OPEN if now < row.opens_at else DoorState.READY
 
 
-def _entry(session: Session, round_id: int, value: str):
-    return session.execute(
-        select(_participation).where(
-            _participation.c.round_id == round_id, _participation.c.link_hash == links.link_hash(value)
-        )
-    ).first()
+def _entry(connection: Connection, round_id: int, link_hash: str):
+    return connection.execute(_ENTRY, {"of_round": round_id, "of_link": link_hash}).first()
 
 
 def look(session: Session, public_id: str, value: str) -> Door:
     """What a link opens now. Reads only; after close every well-formed link of the round is simply closed."""
+    connection = session.connection()
     value = links.well_formed(value)
-    row = _find(session, public_id)
+    row = _find(connection, public_id)
     phase = _phase(row, clock.now())
     if value is None or phase is DoorState.UNKNOWN:
         return Door(DoorState.UNKNOWN)
     known = {
         "opens_at": row.opens_at,
         "closes_at": row.closes_at,
-        "promise": _promise(session, row),
+        "promise": _promise(connection, row),
         "promise_hash": row.promise_hash,
     }
     if phase is DoorState.CLOSED:
         return Door(phase, **known)
-    entry = _entry(session, row.id, value)
+    entry = _entry(connection, row.id, links.link_hash(value))
     if entry is None:
         return Door(DoorState.UNKNOWN)
     known["form"] = entry.form
@@ -133,18 +181,46 @@ def look(session: Session, public_id: str, value: str) -> Door:
     return Door(DoorState.READY, **known)
 
 
-def submit(session: Session, public_id: str, value: str, sheet: Sheet, idem_key: str) -> Outcome:
-    """Take an answer. Say "thank you" only after the caller's commit, and only for STORED or ALREADY.
+def _ticket(row, entry) -> Ticket:
+    return Ticket(row.id, entry.link_hash, row.tier, row.public_key, row.box_size, entry.standing)
 
-    `idem_key` is the form's own random key: the same form sent twice is answered ALREADY, another form USED.
-    Raises the database's errors (locked, disk full), in which case nothing was stored.
+
+def seal(ticket: Ticket, sheet: Sheet) -> Sealed:
+    """Seal a sheet for a link. Needs no database, and so is done before one is locked."""
+    box, tag = sealing.seal_answer(
+        ticket.public_key,
+        ticket.box_size,
+        standing=ticket.standing,
+        answers=sheet.answers,
+        comments=sheet.comments,
+        practice_may_use=sheet.practice_may_use and ticket.tier == "confidential",
+    )
+    # Only the confidential tier may take an answer back; elsewhere the tag's hash would be a needless join.
+    withdraw_hash = hashlib.sha256(tag.encode()).hexdigest() if ticket.tier == "confidential" else None
+    return Sealed(ticket.round_id, ticket.link_hash, box, withdraw_hash)
+
+
+def prepare(
+    connection: Connection, public_id: str, value: str, sheet: Sheet, idem_key: str
+) -> Sealed | Outcome:
+    """Seal an answer for a link that is ready, or say what else would become of it. Reads only.
+
+    So that the sealing, which takes the longest, is done before a transaction for writing begins.
     """
+    judged = _judge(connection, public_id, value, idem_key)
+    return seal(judged, sheet) if isinstance(judged, Ticket) else judged
+
+
+def _judge(
+    connection: Connection, public_id: str, value: str, idem_key: str, *, lock: bool = False
+) -> Ticket | Outcome:
+    """A ticket where an answer can be taken now, else what is to be said of it."""
     value = links.well_formed(value)
-    row = _find(session, public_id, lock=True)
+    row = _find(connection, public_id, lock=lock)
     phase = _phase(row, clock.now())
     if value is None or phase is DoorState.UNKNOWN:
         return Outcome.UNKNOWN
-    entry = _entry(session, row.id, value)
+    entry = _entry(connection, row.id, links.link_hash(value))
     if entry is not None and entry.used:
         if entry.idem_key == idem_key[:64]:
             return Outcome.ALREADY
@@ -153,41 +229,66 @@ def submit(session: Session, public_id: str, value: str, sheet: Sheet, idem_key:
         return Outcome.CLOSED
     if entry is None:
         return Outcome.UNKNOWN
-    if phase is DoorState.NOT_OPEN:
-        return Outcome.NOT_OPEN
-    box, tag = sealing.seal_answer(
-        row.public_key,
-        row.box_size,
-        standing=entry.standing,
-        answers=sheet.answers,
-        comments=sheet.comments,
-        practice_may_use=sheet.practice_may_use and row.tier == "confidential",
-    )
-    # Only the confidential tier may take an answer back; elsewhere the tag's hash would be a needless join.
-    withdraw_hash = hashlib.sha256(tag.encode()).hexdigest() if row.tier == "confidential" else None
-    marked = session.execute(
-        update(_participation)
-        .where(
-            and_(
-                _participation.c.round_id == row.id,
-                _participation.c.link_hash == entry.link_hash,
-                _participation.c.used.is_(False),
-            )
-        )
-        .values(used=True, idem_key=idem_key[:64], withdraw_hash=withdraw_hash)
+    return Outcome.NOT_OPEN if phase is DoorState.NOT_OPEN else _ticket(row, entry)
+
+
+def submit(
+    session: Session, public_id: str, value: str, sheet: Sheet, idem_key: str, sealed: Sealed | None = None
+) -> Outcome:
+    """Take an answer. Say "thank you" only after the caller's commit, and only for STORED or ALREADY.
+
+    `idem_key` is the form's own random key: the same form sent twice is answered ALREADY, another form USED.
+    `sealed` is what `prepare` made of the sheet; without it, it is sealed here. Whether the round takes answers and
+    the link is unused is decided here, whatever was seen before. With it, the session is for answers alone and for
+    one transaction.
+    Raises the database's errors (locked, disk full), in which case nothing was stored.
+    """
+    connection = session.connection()
+    if sealed is None:
+        judged = _judge(connection, public_id, value, idem_key, lock=True)
+        if isinstance(judged, Outcome):
+            return judged
+        sealed = seal(judged, sheet)
+        ready = True
+    else:
+        row = _locked(session, connection, public_id)
+        ready = _phase(row, clock.now()) is DoorState.READY and row.id == sealed.round_id
+    if ready and _mark_and_store(connection, sealed, idem_key):
+        return Outcome.STORED
+    # The round closed in between, or another request used the link: it has committed before we can see which.
+    judged = _judge(connection, public_id, value, idem_key)
+    return judged if isinstance(judged, Outcome) else Outcome.USED
+
+
+def _locked(session: Session, connection: Connection, public_id: str):
+    """The round, read once in a transaction that takes many answers: it is locked until that ends."""
+    held = session.info.setdefault("rounds", {})
+    if public_id not in held:
+        held[public_id] = _find(connection, public_id, lock=True)
+    return held[public_id]
+
+
+def _mark_and_store(connection: Connection, sealed: Sealed, idem_key: str) -> bool:
+    """Use the link and store the box, or neither: False when the link is not there to be used."""
+    marked = connection.execute(
+        _MARK,
+        {
+            "of_round": sealed.round_id,
+            "of_link": sealed.link_hash,
+            "key": idem_key[:64],
+            "tag_hash": sealed.withdraw_hash,
+        },
     )
     if marked.rowcount != 1:
-        # Another request used the link between our look and our mark; it commits before we can see which.
-        entry = _entry(session, row.id, value)
-        return Outcome.ALREADY if entry is not None and entry.idem_key == idem_key[:64] else Outcome.USED
-    session.execute(insert(_sealed).values(id=random_id(), round_id=row.id, box=box))
-    return Outcome.STORED
+        return False
+    connection.execute(_STORE, {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box})
+    return True
 
 
 def withdraw(session: Session, public_id: str, value: str) -> bool:
     """Take an answer back, until close, in the confidential tier. Final; the answer is dropped at the mix."""
     value = links.well_formed(value)
-    row = _find(session, public_id, lock=True)
+    row = _find(session.connection(), public_id, lock=True)
     if value is None or row is None or row.tier != "confidential":
         return False
     if _phase(row, clock.now()) is not DoorState.READY:
