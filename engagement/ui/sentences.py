@@ -205,7 +205,7 @@ def change_sentence(item: Mapping[str, Any] | None) -> str:
         return f"The gap is clearly {change['verdict']} than in round {since}{by}."
     if change["verdict"] == "no clear change":
         return (
-            f"No clear change since round {since}. Most rounds end like this: a move of this size happens by "
+            f"No clear change since round {since}. Most rounds end like this: moves of this size can come by "
             "chance alone."
         )
     return f"Cannot say whether the gap has changed since round {since}: the answers do not allow the comparison."

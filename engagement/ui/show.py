@@ -28,12 +28,16 @@ def theme() -> str | None:
 def _spec(
     kind: str, digest: str, key: str, look: str | None, _history: list, _figures: Sequence
 ) -> dict[str, Any]:
-    # Altair validates every part against its schema, about 0.3 s a chart; releases never change, so the digest
-    # of what is drawn is a key that is always right and needs no expiry.
-    if kind == "now":
-        chart = charts.now_chart(_history[-1], key, look)
-        return {} if chart is None else chart.to_dict()
-    return _CHARTS[kind](_history, key, _figures, look).to_dict()
+    from altair.utils.schemapi import debug_mode
+
+    # Releases never change, so the digest of what is drawn is a key that is always right and needs no expiry.
+    # Checking every part against Vega-Lite's schema takes most of a chart's time; the tests do that.
+    with debug_mode(False):
+        if kind == "now":
+            drawn = charts.now_chart(_history[-1], key, look)
+        else:
+            drawn = _CHARTS[kind](_history, key, _figures, look)
+        return {} if drawn is None else drawn.to_dict(validate=False)
 
 
 def chart(kind: str, history: list[Mapping[str, Any]], key: str, alt: str, figures: Sequence = ()) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -336,3 +338,13 @@ def test_wordings_are_listed_with_the_rounds_that_asked_them(release, item):
         ("Wording 1, rounds 1 to 2", "Old words"),
         ("Wording 2, round 3", "New words"),
     ]
+
+
+def test_naming_the_charts_loads_neither_pandas_nor_altair():
+    """The frame imports these modules at every start, so the heavy libraries wait for the first chart."""
+    code = (
+        "import sys, engagement.ui.charts, engagement.ui.sentences, engagement.ui.taking_part\n"
+        "print([name for name in ('altair', 'pandas', 'streamlit') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
