@@ -39,14 +39,19 @@ class Faults:
         self._dead = False
         self._way = "dies"
         self._kind = "lease at first"
+        self._only = ""
 
     @property
     def kinds(self) -> dict[str, int]:
         """How many moments each kind of step has."""
         return {kind: len(seen) for kind, seen in self.moments.items()}
 
-    def begin(self, at: int | None, way: str = "dies") -> None:
-        """Start a life that is stopped at the `at`-th moment (from 1) of each kind of step, or never when None."""
+    def begin(self, at: int | None, way: str = "dies", only: str = "") -> None:
+        """Start a life that is stopped at the `at`-th moment (from 1) of each kind of step, or never when None.
+
+        With `only`, no moments count but those whose words start so.
+        """
+        self._only = only
         self.moments, self.struck = {}, {}
         self._at, self._way, self._dead = at, way, False
         self._kind = "lease at first"
@@ -82,7 +87,7 @@ class Faults:
             return
         if self._dead:
             raise Death(what)
-        if self._kind in self.struck:
+        if self._kind in self.struck or not what.startswith(self._only):
             return
         strike = self.next_is_struck()
         seen = self.moments.setdefault(self._kind, [])

@@ -12,6 +12,7 @@ from sqlmodel import func, select
 
 from engagement import clock
 from engagement.access import Actor, audit
+from engagement.errors import Conflict
 from engagement.intake import mix
 from engagement.intake.submit import Outcome, withdraw
 from engagement.models import (
@@ -171,6 +172,8 @@ def mix_in_two(database, keys, round_id):
     """A mix without the change of state in it: answers in one transaction, boxes and state in the next."""
     with database.reading() as session:
         round_ = session.get(Round, round_id)
+        if round_.state != "closing":
+            raise Conflict("Only a round that has stopped taking answers can be mixed.")
     kept, withdrawn = mix._open_all(database, keys, round_)
     with database.session() as session:
         session.execute(delete(PracticeParticipation).where(PracticeParticipation.round_id == round_id))
