@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from engagement.errors import Conflict, EngagementError, Invalid, NotAllowed, No
 from engagement.models import Body
 from engagement.words import words_of
 
+log = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 BODY_KEY = "frame_body"
 SIGN_IN, PASSWORD = "/sign-in", "/password"
@@ -135,14 +137,23 @@ def no_role() -> None:
 
 @contextmanager
 def calm_errors() -> Iterator[None]:
-    """Turn an expected error of a page or verb into a message that says what to do; others pass through.
+    """Turn an expected error of a page or verb into a message that says what to do, any other into one that says so.
 
-    Stops the script after showing one, because what follows would be drawn from nothing.
+    Stops the script after showing one, because what follows would be drawn from nothing. What an unexpected
+    error says goes to the log alone: it may quote data.
     """
     try:
         yield
     except EngagementError as error:
         show_error(error)
+        st.stop()
+    except Exception:
+        log.exception("a page failed")
+        with st.container(border=True):
+            st.subheader("Something went wrong on our side", icon=":material/error:")
+            st.text(
+                "Nothing was changed. Reload the page; if it happens again, tell the operator of the server."
+            )
         st.stop()
 
 

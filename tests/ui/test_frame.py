@@ -151,11 +151,14 @@ def test_expected_errors_become_calm_messages(released, frame, monkeypatch, erro
     assert [f"• {problem}" for problem in getattr(error, "problems", [])] == texts[1:]
 
 
-def test_unexpected_errors_are_not_hidden(released, frame, monkeypatch):
-    """A fault of ours stays an error, so that it is logged and seen."""
+def test_unexpected_errors_are_logged_and_told_without_detail(released, frame, monkeypatch, caplog):
+    """A fault of ours reaches the log whole and the reader as a calm sentence that quotes nothing of it."""
 
     def fail(*_):
-        raise ZeroDivisionError
+        raise ZeroDivisionError("Dr Secret")
 
     monkeypatch.setattr(read, "status", fail)
-    assert frame(released.lead).run().exception
+    at = frame(released.lead).run()
+    assert any("Something went wrong" in heading.value for heading in at.subheader)
+    assert "Secret" not in str([element.value for element in at.text])
+    assert "Dr Secret" in caplog.text
