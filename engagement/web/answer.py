@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Mapping
 from datetime import datetime
 
-import anyio
 from anyio import CapacityLimiter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -22,8 +21,8 @@ from starlette.responses import RedirectResponse, Response
 from engagement import clock, db
 from engagement.access import audit
 from engagement.config import Config
-from engagement.intake import gather
 from engagement.intake import submit as intake
+from engagement.intake.gather import Answer, Gatherer, Steps
 from engagement.intake.sheet import CHOICES, Fault, is_open, read_sheet
 from engagement.intake.submit import Door, DoorState, Outcome
 from engagement.web.limits import Limiter, network_of
@@ -58,21 +57,23 @@ class AnswerPages:
         self._unknown = limiter or Limiter(UNKNOWN_LINKS, UNKNOWN_WINDOW)
         self._promises: dict[str, Mapping] = {}
         self._threads: CapacityLimiter | None = None
+        self._gatherer: Gatherer | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request for a link."""
         if self._threads is None:
             # Apart from the pool that serves Streamlit's files: a wait for the database must not stop those.
             self._threads = CapacityLimiter(16)
+            self._gatherer = Gatherer(db.get(self._config), self._threads)
         form: dict[str, str] | None = None
         if request.method == "POST":
             try:
                 form = await read_form(request)
             except TooLarge:
                 return too_large()
-        return await anyio.to_thread.run_sync(self._respond, request, form, limiter=self._threads)
+        return await self._gatherer.run(self._respond(request, form), gathered=form is not None)
 
-    def _respond(self, request: Request, form: dict[str, str] | None) -> Response:
+    def _respond(self, request: Request, form: dict[str, str] | None) -> Steps[Response]:
         visit = Visit(
             public_id=request.path_params["round"],
             token=request.path_params["token"],
@@ -85,7 +86,7 @@ class AnswerPages:
         if form is None and suspected:
             return too_many_unknown()
         try:
-            return self._answer(visit, form, suspected)
+            return (yield from self._answer(visit, form, suspected))
         except _NoSuchLink:
             self._unknown.failed(client)
             return unknown()
@@ -104,7 +105,7 @@ class AnswerPages:
             self._promises[visit.public_id] = door.promise
         return door
 
-    def _answer(self, visit: Visit, form: dict[str, str] | None, suspected: bool) -> Response:
+    def _answer(self, visit: Visit, form: dict[str, str] | None, suspected: bool) -> Steps[Response]:
         if form is None:
             return show(visit, self._look(visit))
         if visit.page == "withdraw":
@@ -114,9 +115,9 @@ class AnswerPages:
         promise = None if suspected else self._promises.get(visit.public_id)
         if promise is None:
             promise = self._look(visit).promise
-        return self._take(visit, promise, form)
+        return (yield from self._take(visit, promise, form))
 
-    def _take(self, visit: Visit, promise: Mapping, form: dict[str, str]) -> Response:
+    def _take(self, visit: Visit, promise: Mapping, form: dict[str, str]) -> Steps[Response]:
         """Check a posted sheet and store it; whatever goes wrong, what was typed comes back."""
         sheet, faults = read_sheet(promise, form)
         if sheet is None:
@@ -126,7 +127,7 @@ class AnswerPages:
             return questions(visit, door, form, faults, status=422)
         key = _idem_key(form)
         try:
-            outcome = gather.submit(db.get(self._config), visit.public_id, visit.token, sheet, key)
+            outcome = yield Answer(visit.public_id, visit.token, sheet, key)
         except Exception as error:
             _note("A sheet could not be stored", error)
             kept = form | {"idem_key": key}
