@@ -49,7 +49,7 @@ class Faults:
     def begin(self, at: int | None, way: str = "dies", only: str = "") -> None:
         """Start a life that is stopped at the `at`-th moment (from 1) of each kind of step, or never when None.
 
-        With `only`, no moments count but those whose words start so.
+        With `only`, no moments count but those whose words start so, and those of all steps together.
         """
         self._only = only
         self.moments, self.struck = {}, {}
@@ -76,10 +76,14 @@ class Faults:
         finally:
             self._kind = f"lease after {kind}"
 
+    @property
+    def _counted(self) -> str:
+        return "all steps" if self._only else self._kind
+
     def next_is_struck(self) -> bool:
         """Whether the next moment is the one."""
-        counted = len(self.moments.get(self._kind, ()))
-        return self.armed and self._kind not in self.struck and counted + 1 == self._at
+        counted = len(self.moments.get(self._counted, ()))
+        return self.armed and self._counted not in self.struck and counted + 1 == self._at
 
     def moment(self, what: str) -> None:
         """Something is about to happen; raise instead if this is the moment or the process is dead."""
@@ -87,13 +91,13 @@ class Faults:
             return
         if self._dead:
             raise Death(what)
-        if self._kind in self.struck or not what.startswith(self._only):
+        if self._counted in self.struck or not what.startswith(self._only):
             return
         strike = self.next_is_struck()
-        seen = self.moments.setdefault(self._kind, [])
+        seen = self.moments.setdefault(self._counted, [])
         seen.append(" ".join(what.split())[:90])
         if strike:
-            self.struck[self._kind] = seen[-1]
+            self.struck[self._counted] = seen[-1]
             if self._way == "dies":
                 self._dead = True
                 raise Death(what)

@@ -22,6 +22,7 @@ from sqlmodel import select
 
 from engagement.db import Database
 from engagement.intake import links, sealing
+from engagement.intake.gather import Answer, store
 from engagement.intake.submit import DoorState, Outcome, look, submit
 from engagement.models import Participation, Round, SealedAnswer, random_id
 from tests.adversary.crowd import sheet_of
@@ -33,7 +34,7 @@ _ledger = Participation.__table__
 
 
 def real(database: Database, public_id: str, token: str, sheet, key: str) -> Outcome:
-    """The product's own intake."""
+    """The product's own intake, one answer a transaction."""
     with database.session() as session:
         return submit(session, public_id, token, sheet, key)
 
@@ -100,16 +101,33 @@ class Hand:
 
     def send(self, number: int) -> None:
         """Send one form, and write down the outcome only after its commit."""
-        orders, member = self.orders, number // FORMS
-        sheet = sheet_of(number, f"comment of form {number}")
         try:
-            outcome = VARIANTS[orders["variant"]](
-                self.database, orders["public_id"], orders["tokens"][member], sheet, form_key(number)
-            )
+            outcome = VARIANTS[self.orders["variant"]](self.database, *self._form(number))
         except DBAPIError:
             outcome = None
-        os.write(self.told, f"{outcome.name if outcome else 'FAILED'} {number}\n".encode())
-        if outcome in (Outcome.STORED, Outcome.ALREADY):
+        self._write({number: outcome})
+
+    def send_together(self, numbers: list[int]) -> None:
+        """Send several forms that share a commit, as the web's pages do under load."""
+        outcomes = store(self.database, [Answer(*self._form(number)) for number in numbers])
+        self._write(dict(zip(numbers, outcomes, strict=True)))
+
+    def _form(self, number: int) -> tuple:
+        token = self.orders["tokens"][number // FORMS]
+        return (
+            self.orders["public_id"],
+            token,
+            sheet_of(number, f"comment of form {number}"),
+            form_key(number),
+        )
+
+    def _write(self, told: dict) -> None:
+        lines = [
+            f"{outcome.name if isinstance(outcome, Outcome) else 'FAILED'} {number}\n"
+            for number, outcome in told.items()
+        ]
+        os.write(self.told, "".join(lines).encode())
+        if {Outcome.STORED, Outcome.ALREADY} & set(told.values()):
             os.fsync(self.told)
 
     def work(self) -> None:
@@ -117,8 +135,15 @@ class Hand:
         chance = random.Random(secrets.randbits(64))
         since, until, members = self.orders["since"], self.orders["until"], len(self.orders["tokens"])
         while (now := time.time()) < until:
-            place = int((now - since) / (until - since) * members) + chance.randrange(WINDOW)
-            self.send(place % members * FORMS + chance.randrange(FORMS))
+            place = int((now - since) / (until - since) * members)
+            forms = [
+                (place + chance.randrange(WINDOW)) % members * FORMS + chance.randrange(FORMS)
+                for _ in range(chance.choice((1, 1, 2, 5)))
+            ]
+            if self.orders["variant"] == "real" and len(forms) > 1:
+                self.send_together(forms)
+            else:
+                self.send(forms[0])
 
 
 def _start(orders: dict, database: Database, slot: int) -> int:

@@ -23,7 +23,7 @@ from tests.crash.hammer import FORMS
 SECONDS = float(os.environ.get("CRASH_SECONDS", "30"))
 NAIVE_SECONDS = 4.0
 PROCESSES = 8
-MEMBERS_PER_SECOND = 40
+MEMBERS_PER_SECOND = 100
 
 
 @dataclass(frozen=True)
