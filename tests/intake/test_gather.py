@@ -1,0 +1,216 @@
+"""Answers that arrive together: one transaction, an outcome for each, and none before the commit."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from anyio import CapacityLimiter
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import select
+
+from engagement.intake import gather
+from engagement.intake import submit as intake
+from engagement.intake.gather import Answer, Gatherer
+from engagement.intake.keys import Keys
+from engagement.intake.submit import Outcome
+from engagement.models import Participation, Round, SealedAnswer
+from engagement.rounds import verbs as rounds
+from tests.support import OPERATOR, doors, launch, sheet, small_body
+
+
+@pytest.fixture
+def links(database, config):
+    """The doors of an open round."""
+    keys = Keys(config.keys)
+    return doors(database, keys, launch(database, keys, small_body(database)))
+
+
+def answer(door, key: str = "key") -> Answer:
+    """A complete sheet on its way through a door."""
+    return Answer(door.public_id, door.token, sheet(4), key)
+
+
+def stored(database) -> tuple[int, int]:
+    """How many boxes there are, and how many used links."""
+    with database.reading() as session:
+        used = session.exec(select(Participation).where(Participation.used.is_(True))).all()
+        return len(session.exec(select(SealedAnswer)).all()), len(used)
+
+
+def visits(answers):
+    """Visitors who bring these answers and are told their outcome."""
+
+    def visit(one):
+        outcome = yield one
+        return outcome
+
+    return [visit(one) for one in answers]
+
+
+def test_a_batch_is_one_transaction_with_an_outcome_each(database, links):
+    """Together arrive new answers, one form twice, two forms on one link, and a link that is none."""
+    commits = []
+    event.listen(database.engine, "commit", lambda _: commits.append(1))
+    outcomes = gather.store(
+        database,
+        [
+            answer(links[0], "a"),
+            answer(links[1], "b"),
+            answer(links[1], "b"),
+            answer(links[2], "c"),
+            answer(links[2], "d"),
+            Answer(links[0].public_id, "a" * 26, sheet(), "e"),
+        ],
+    )
+    assert outcomes == [
+        Outcome.STORED,
+        Outcome.STORED,
+        Outcome.ALREADY,
+        Outcome.STORED,
+        Outcome.USED,
+        Outcome.UNKNOWN,
+    ]
+    assert len(commits) == 1 and stored(database) == (3, 3)
+
+
+def test_a_round_that_closes_between_sealing_and_writing_takes_nothing(database, links, monkeypatch):
+    """The round is asked again under the lock: what was sealed a moment before the close is refused."""
+    real = intake.prepare
+
+    def then_closed(*given):
+        sealed = real(*given)
+        with database.session() as session:
+            rounds.close(session, OPERATOR, session.exec(select(Round.id)).one())
+        return sealed
+
+    monkeypatch.setattr(intake, "prepare", then_closed)
+    assert gather.store(database, [answer(links[0])]) == [Outcome.CLOSED]
+    assert stored(database) == (0, 0)
+
+
+def test_a_box_sealed_for_another_round_is_never_stored(database, links, config):
+    """What was sealed to one round's key cannot come into another, which could not open it."""
+    with database.reading() as session:
+        sealed = intake.prepare(session.connection(), links[0].public_id, links[0].token, sheet(), "k")
+    keys = Keys(config.keys)
+    other = doors(database, keys, launch(database, keys, small_body(database, code="OTHER")))[0]
+    with database.session() as session:
+        assert intake.submit(session, other.public_id, other.token, sheet(), "k", sealed) is Outcome.USED
+    assert stored(database) == (0, 0)
+
+
+def test_an_answer_that_the_database_refuses_refuses_no_other(database, links, monkeypatch):
+    """The answers around a faulty one are stored, each in a transaction of its own."""
+    real = intake.submit
+
+    def faulty(session, public_id, token, *rest):
+        outcome = real(session, public_id, token, *rest)
+        if token == links[1].token:
+            raise IntegrityError("INSERT", {}, Exception("faulty"))
+        return outcome
+
+    monkeypatch.setattr(intake, "submit", faulty)
+    first, second, third = gather.store(database, [answer(link) for link in links[:3]])
+    assert first is third is Outcome.STORED and isinstance(second, IntegrityError)
+    assert stored(database) == (2, 2)
+
+
+def test_a_locked_database_fails_a_batch_once(database, links, monkeypatch):
+    """Everybody is told at once: nobody waits for the lock again for each who waited with them."""
+    tries = []
+
+    def locked(*_):
+        tries.append(1)
+        raise OperationalError("BEGIN", {}, Exception("locked"))
+
+    monkeypatch.setattr(intake, "submit", locked)
+    found = gather.store(database, [answer(link) for link in links[:4]])
+    assert all(isinstance(error, OperationalError) for error in found) and len(tries) == 1
+    assert stored(database) == (0, 0)
+
+
+def test_nobody_hears_of_an_answer_before_its_commit(database, links):
+    """When a visit goes on after its answer, the answer is on the disk."""
+    seen = []
+
+    def visit(door):
+        outcome = yield answer(door)
+        seen.append(stored(database))
+        return outcome
+
+    assert gather.run(database, [visit(links[0]), visit(links[1])]) == [Outcome.STORED, Outcome.STORED]
+    assert seen == [(2, 2), (2, 2)]
+
+
+def test_a_failing_visit_leaves_the_others_alone(database, links):
+    """A visit that brings no answer ends by itself, and one that breaks breaks alone, before or after its answer."""
+
+    def breaks_before():
+        raise ValueError("before")
+        yield
+
+    def breaks_after(door):
+        yield answer(door)
+        raise ValueError("after")
+
+    def brings_nothing():
+        return "nothing"
+        yield
+
+    (fine,) = visits([answer(links[1])])
+    before, after, nothing, told = gather.run(
+        database, [breaks_before(), breaks_after(links[0]), brings_nothing(), fine]
+    )
+    assert str(before) == "before" and str(after) == "after" and nothing == "nothing"
+    assert told is Outcome.STORED and stored(database) == (2, 2)
+
+
+def test_many_at_once_are_each_told_and_stored_once(database, links):
+    """Every visitor of an event loop hears of their own answer, although they are written together."""
+
+    async def crowd():
+        gatherer = Gatherer(database, CapacityLimiter(4))
+        come = visits([answer(link, f"key {number % 2}") for link in links[:20] for number in range(3)])
+        return await asyncio.gather(*(gatherer.run(visit, gathered=True) for visit in come))
+
+    told = asyncio.run(crowd())
+    for place in range(0, 60, 3):
+        # The third form carries the first one's key; which of the two keys comes first may differ.
+        assert sorted(told[place : place + 3]).count(Outcome.STORED) == 1
+    assert set(told) <= {Outcome.STORED, Outcome.ALREADY, Outcome.USED}
+    assert stored(database) == (20, 20)
+
+
+def test_what_a_visit_raises_reaches_its_visitor(database):
+    """An error in a visit is raised to whoever ran it, gathered or not."""
+
+    def breaks():
+        raise ValueError("broken")
+        yield
+
+    async def one(gathered: bool):
+        with pytest.raises(ValueError, match="broken"):
+            await Gatherer(database, CapacityLimiter(1)).run(breaks(), gathered=gathered)
+
+    asyncio.run(one(True))
+    asyncio.run(one(False))
+
+
+def test_a_visitor_who_goes_away_does_not_stop_the_rest(database, links):
+    """A request that is given up while it waits takes no other with it, and its answer is stored or not as a whole."""
+
+    async def crowd():
+        gatherer = Gatherer(database, CapacityLimiter(4))
+        gone, stays = (
+            asyncio.ensure_future(gatherer.run(visit, gathered=True))
+            for visit in visits([answer(links[0]), answer(links[1])])
+        )
+        await asyncio.sleep(0)
+        gone.cancel()
+        return await stays
+
+    assert asyncio.run(crowd()) is Outcome.STORED
+    boxes, used = stored(database)
+    assert boxes == used
