@@ -803,7 +803,10 @@ def main() -> None:
     said = ", ".join(f"{name} {roster.counts[key]:,}" for key, name in _standing_words(here).items())
     st.text(f"Open: {len(roster.open_practices):,} {here.words['practices']}. To be invited: {said}.")
     tabs = st.tabs(
-        [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"], key="roster_tabs"
+        [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"],
+        key="roster_tabs",
+        # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
+        on_change="rerun",
     )
     for tab, draw in zip(tabs, (_practices, _people, _roles, _import), strict=True):
         with tab:
