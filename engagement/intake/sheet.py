@@ -154,7 +154,9 @@ def _too_few(promise: Mapping, blank: list[Mapping], faults: list[Fault]) -> lis
         if item["key"] == OWNED:
             field = f"q-{OWNED}"
             found.append(
-                Fault(field, field, f"Choose an answer for “{item['text']}”. “I do not know” is one")
+                Fault(
+                    field, field, f"Choose an answer for “{item['text'].rstrip('.')}”. “I do not know” is one"
+                )
             )
     others = [item for item in promise["items"] if not is_open(item) and item["key"] != OWNED]
     empty = [item for item in blank if item["key"] != OWNED]
