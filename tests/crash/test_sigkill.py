@@ -21,7 +21,7 @@ from tests.adversary.crowd import OPEN_ITEM, crowd, number_of
 from tests.crash.hammer import FORMS
 
 SECONDS = float(os.environ.get("CRASH_SECONDS", "30"))
-NAIVE_SECONDS = 4.0
+NAIVE_SECONDS = 2.5
 PROCESSES = 8
 MEMBERS_PER_SECOND = 100
 
