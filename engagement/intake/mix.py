@@ -201,11 +201,14 @@ def scrub(database: Database) -> bool:
 
     Returns False when somebody was in the way (a reader of the write-ahead log): call again later.
     """
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not database.is_sqlite:
+    if not database.is_sqlite:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in ("sealed_answer", "participation"):
                 connection.execute(text(f"VACUUM FULL {table}"))
-            return True
+        return True
+    # Our connections commit by themselves already; SQLAlchemy's AUTOCOMMIT would hand this one back to the pool
+    # with the driver's own way of beginning transactions.
+    with database.engine.connect() as connection:
         raw = connection.connection.driver_connection
         if raw.in_transaction:
             raw.execute("ROLLBACK")

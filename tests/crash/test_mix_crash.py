@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 from sqlmodel import func, select
 
 from engagement import clock
@@ -192,3 +193,45 @@ def test_a_mix_without_the_change_of_state_is_caught(life, monkeypatch):
     commits = [at for at, what in enumerate(life.faults.moments["closing"], 1) if what == "COMMIT, after"]
     wrong = life.live(commits[0])
     assert any(line.startswith("answers: [1, 1, 2, 2, 3, 3, 4, 4]") for line in wrong)
+
+
+def test_scrub_hands_its_connection_back_as_it_was(database):
+    """After a scrub SQLite's connections still begin only when they are told to."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL's driver is told once for each connection that it borrows")
+    assert mix.scrub(database)
+    with database.engine.connect() as connection:
+        assert connection.connection.driver_connection.isolation_level is None
+
+
+def test_a_scrub_with_a_reader_in_the_way_keeps_the_keys(database, config):
+    """While somebody reads SQLite's log the keys stay and nothing is released; when they are gone both follow."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL has no log of this kind to empty")
+    keys = support.keys_of(config)
+    round_id = support.launch(database, keys, crowd(database, MEMBERS, practices=2, leaders=2))
+    door = support.doors(database, keys, round_id)[0]
+    assert support.answer(database, door, sheet_of(1)) is Outcome.STORED
+    impatient(database)
+    reader = sqlite3.connect(database.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM sealed_answer").fetchone()
+    support.close(database, keys, round_id)
+
+    def seen() -> tuple[str, bool]:
+        with database.reading() as session:
+            return session.get(Round, round_id).state, keys.holds_round(door.public_id)
+
+    assert seen() == ("mixed", True)
+    reader.execute("COMMIT")
+    reader.close()
+    Worker(database, keys).run_once()
+    assert seen() == ("released", False)
+
+
+def impatient(database) -> None:
+    """Let connections wait half a second for others and not half a minute."""
+
+    @event.listens_for(database.engine, "checkout")
+    def shorter(connection, _record, _proxy):
+        connection.execute("PRAGMA busy_timeout=500")
