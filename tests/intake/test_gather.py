@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import subprocess
+import sys
+import time
 
 import pytest
 from anyio import CapacityLimiter
@@ -14,6 +19,7 @@ from engagement.intake import gather
 from engagement.intake import submit as intake
 from engagement.intake.gather import Answer, Gatherer
 from engagement.intake.keys import Keys
+from engagement.intake.links import link_hash
 from engagement.intake.submit import Outcome
 from engagement.models import Participation, Round, SealedAnswer
 from engagement.rounds import verbs as rounds
@@ -214,3 +220,30 @@ def test_a_visitor_who_goes_away_does_not_stop_the_rest(database, links):
     assert asyncio.run(crowd()) is Outcome.STORED
     boxes, used = stored(database)
     assert boxes == used
+
+
+def test_a_kill_among_batches_loses_nothing_acknowledged(database, config, tmp_path):
+    """A process killed in the midst of its batches has stored all that it acknowledged, and each of it once."""
+    keys = Keys(config.keys)
+    links = doors(database, keys, launch(database, keys, small_body(database, practices=40)))
+    path = tmp_path / "orders.json"
+    path.write_text(json.dumps({"public_id": links[0].public_id, "tokens": [link.token for link in links]}))
+    chance, told = random.Random(7), set()
+    for turn in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.intake.gathering", config.database_url, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        first = process.stdout.readline()
+        time.sleep(turn * chance.uniform(0, 0.02))
+        process.kill()
+        rest = process.communicate()[0]
+        # A line that the kill cut short may name another place than the one that was meant.
+        told |= {int(line) for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")}
+        boxes, used = stored(database)
+        assert boxes == used >= len(told) > 0
+        assert turn or used < len(links), "the first process was done before it was killed"
+    with database.reading() as session:
+        marked = set(session.exec(select(Participation.link_hash).where(Participation.used.is_(True))).all())
+    assert {link_hash(links[place].token) for place in told} <= marked
