@@ -153,11 +153,7 @@ def _too_few(promise: Mapping, blank: list[Mapping], faults: list[Fault]) -> lis
     for item in blank:
         if item["key"] == OWNED:
             field = f"q-{OWNED}"
-            found.append(
-                Fault(
-                    field, field, f"Choose an answer for “{item['text'].rstrip('.')}”. “I do not know” is one"
-                )
-            )
+            found.append(Fault(field, field, f"Choose an answer for {_quoted(item)}. “I do not know” is one"))
     others = [item for item in promise["items"] if not is_open(item) and item["key"] != OWNED]
     empty = [item for item in blank if item["key"] != OWNED]
     needed = (len(others) + 1) // 2
