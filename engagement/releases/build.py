@@ -105,6 +105,7 @@ def content_of(session: Session, round_: Round) -> dict:
                 "version": item["version"],
                 "series": item["series"],
                 "text": item["text"],
+                "reverse": item["reverse"],
                 "headline": bool(item.get("headline")),
                 "parallels": list(item.get("parallels", [])),
                 **table,
@@ -156,9 +157,10 @@ def _design_effect(answers: tally.Answers, items: list[dict]) -> tuple[float | N
     None where answers carry no practice (anonymous rounds) or come from fewer than two.
     """
     effects, m = [], 0
-    placed = answers.practice != tally.NO_PRACTICE
+    if not answers.placed:
+        return None, None
     for item in items:
-        rows = answers.scored(item["key"]) & (answers.arm < 2) & placed
+        rows = answers.scored(item["key"]) & (answers.arm < 2)
         if not rows.any():
             continue
         stack = estimates.linearised(
@@ -198,9 +200,9 @@ def _changes(session: Session, round_: Round, promise: dict, answers: tally.Answ
         for item in promise["items"]
         if item.get("headline") and item["series"] in old_series and item["key"] in shown
     ]
-    if not headline:
-        return {}
     old = tally.read(session, before)
+    if not headline or not (old.placed and answers.placed):
+        return {}
     found = {item["key"]: _change(old, answers, item["key"]) for item in headline}
     known = [key for key, change in found.items() if change.p_value is not None]
     adjusted = dict(zip(known, estimates.holm([found[key].p_value for key in known]), strict=True))
@@ -217,8 +219,10 @@ def _changes(session: Session, round_: Round, promise: dict, answers: tally.Answ
 def _change(old: tally.Answers, new: tally.Answers, item: str) -> estimates.ChangeInGap:
     stacked = []
     for shift, answers in ((0, old), (2, new)):
-        rows = answers.scored(item) & (answers.arm < 2) & (answers.practice != tally.NO_PRACTICE)
-        stacked.append((answers.practice[rows], answers.arm[rows] + shift, answers.favourable[item][rows]))
+        rows = answers.scored(item) & (answers.arm < 2)
+        # Those without a practice are numbered by round: nothing says who of them answered in both.
+        practice = np.where(answers.practice < 0, 2 * answers.practice - shift // 2, answers.practice)
+        stacked.append((practice[rows], answers.arm[rows] + shift, answers.favourable[item][rows]))
     stack = estimates.linearised(*(np.concatenate(parts) for parts in zip(*stacked, strict=True)), cells=4)
     return estimates.change_in_gap(stack, 0, 1, 2, 3)
 

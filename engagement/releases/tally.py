@@ -14,16 +14,18 @@ from engagement.models import Response, Round
 
 ARMS = ("leader", "grassroots", "staff")
 _response = Response.__table__
-NO_PRACTICE = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One round's answers: `arm` (rows,) indexes `ARMS`, -1 for none of them; `practice` (rows,) ids, -1 for
-    none; `favourable` maps an item key to (rows,) floats: 1, 0, or NaN where the item has no score."""
+    """One round's answers: `arm` (rows,) indexes `ARMS`, -1 for none of them; `practice` (rows,) the cluster of each:
+    a practice's id, or a number below 0 of their own for people who belong to none; `placed`: whether answers carry
+    practices at all (an anonymous round's do not); `favourable` maps an item key to (rows,) floats: 1, 0, or NaN
+    where the item has no score."""
 
     arm: np.ndarray
     practice: np.ndarray
+    placed: bool
     favourable: dict[str, np.ndarray]
 
     def scored(self, item: str) -> np.ndarray:
@@ -51,8 +53,10 @@ def read(session: Session, round_: Round) -> Answers:
     return Answers(
         arm=np.array([index.get(row.standing, -1) for row in rows], dtype=np.int64),
         practice=np.array(
-            [NO_PRACTICE if row.practice_id is None else row.practice_id for row in rows], dtype=np.int64
+            [-place if row.practice_id is None else row.practice_id for place, row in enumerate(rows, 1)],
+            dtype=np.int64,
         ),
+        placed=round_.tier != "anonymous",
         favourable={
             key: np.array([table.get(row.answers.get(key), nothing) for row in rows], dtype=float)
             for key, table in scores.items()

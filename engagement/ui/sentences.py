@@ -19,6 +19,7 @@ WORST_CASE = "Worst case, whatever the silent think"
 
 # What the favourable answers of a scale amount to, said of the people who gave them.
 FAVOURABLE = {"agree5": "agreed", "engage4": "felt at least somewhat engaged"}
+REVERSED = {"agree5": "disagreed", "engage4": "felt not very or not at all engaged"}
 NOT_PUBLISHED, NOT_INVITED, NOT_ASKED = "not published", "nobody invited", "not asked"
 
 
@@ -28,8 +29,9 @@ def kind_of(item: Mapping[str, Any]) -> str:
 
 
 def favourable(item: Mapping[str, Any]) -> str:
-    """What those counted in the share did: "agreed"."""
-    return FAVOURABLE.get(kind_of(item), "answered favourably")
+    """What those counted in the share did: "agreed", or "disagreed" with a statement whose sense is turned round."""
+    said = REVERSED if item.get("reverse") else FAVOURABLE
+    return said.get(kind_of(item), "answered favourably")
 
 
 def item_of(content: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:

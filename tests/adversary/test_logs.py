@@ -35,16 +35,20 @@ def heard():
                 lines.append(f"{record.name}: {record.getMessage()} {record.args!r} {record.exc_info!r}")
 
     ear, root = Ear(level=logging.DEBUG), logging.getLogger()
-    levels = {name: logging.getLogger(name).level for name in ("", *logging.root.manager.loggerDict)}
-    for name in levels:
+    loggers = [logging.getLogger(name) for name in ("", *logging.root.manager.loggerDict)]
+    kept = [(logger.level, logger.disabled, logger.propagate) for logger in loggers]
+    for logger in loggers:
         # SQLAlchemy's echo writes values out; that it is off is a test of its own.
-        if not name.startswith("sqlalchemy"):
-            logging.getLogger(name).setLevel(logging.DEBUG)
+        if not logger.name.startswith("sqlalchemy"):
+            # Streamlit and others may have silenced a logger earlier in this process.
+            logger.level, logger.disabled, logger.propagate = logging.DEBUG, False, True
+    logging.root.manager._clear_cache()
     root.addHandler(ear)
     yield lines
     root.removeHandler(ear)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    for logger, before in zip(loggers, kept, strict=True):
+        logger.level, logger.disabled, logger.propagate = before
+    logging.root.manager._clear_cache()
 
 
 def spoken(lines: list[str], secrets: list[str]) -> list[str]:

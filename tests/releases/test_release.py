@@ -17,7 +17,7 @@ from engagement.disclosure import print_share
 from engagement.errors import Conflict, NotFound
 from engagement.exchange.release_csv import HEADER, release_csv
 from engagement.instrument import verbs as instruments
-from engagement.models import Release, Response
+from engagement.models import Release, Response, Spell
 from engagement.releases import build, read
 from engagement.worker import Worker
 from tests import support
@@ -45,6 +45,7 @@ def body(database, config):
         with database.reading() as session:
             return read.history(session, support.OPERATOR, body_id)[-1]
 
+    run.keys = keys
     return database, body_id, run
 
 
@@ -219,3 +220,56 @@ def test_practices_are_shown_in_bands(body):
     content = run(leaders=14, others=20)
     assert len(content["practices"]) == 12
     assert {p["band"] for p in content["practices"]} <= {"none", "low", "half", "most"}
+
+
+def test_leaders_without_a_practice_count_in_every_figure(database, config):
+    """People of the body itself belong to no practice; they are in the arms, in the analytic interval and the change."""
+    keys = support.keys_of(config)
+    body_id = support.small_body(database)
+    with database.session() as session:
+        for spell in session.exec(select(Spell).where(Spell.role == "clinical_lead")):
+            spell.practice_id = None
+            session.add(spell)
+    for favourable in (4, 13):
+        round_id = support.launch(database, keys, body_id)
+        leaders = 0
+        for door in support.doors(database, keys, round_id):
+            leader = door.row.standing == "leader"
+            leaders += leader
+            agrees = leaders <= favourable if leader else door.row.member_id % 4 == 0
+            support.answer(database, door, support.sheet(4 if agrees else 2))
+        support.close(database, keys, round_id)
+    with database.reading() as session:
+        content = read.history(session, support.OPERATOR, body_id)[-1]
+    item = owned(content)
+    assert item["groups"]["leader"]["n"] == "10–14" and item["gap"]["analytic"] is not None
+    assert item["change"]["verdict"] == "wider"
+
+
+def test_a_reversed_item_counts_disagreement_and_says_so(body):
+    """For a statement whose sense is turned round the favourable answer is disagreement, in figure and in words."""
+    from engagement.ui import sentences
+
+    database, body_id, run = body
+    with database.session() as session:
+        instruments.add_own_item(
+            session,
+            support.OPERATOR,
+            body_id,
+            key="remote",
+            text="The {body} is far away from us",
+            reverse=True,
+        )
+        core = instruments.instrument_of(session, support.OPERATOR, body_id)
+        instruments.set_items(session, support.OPERATOR, body_id, core.id, ["owned", "remote"], ["owned"])
+    round_id = support.launch(database, run.keys, body_id)
+    for door in support.doors(database, run.keys, round_id):
+        score = 2 if door.row.standing == "leader" else 4
+        support.answer(database, door, support.sheet(score, items=("owned", "remote")))
+    support.close(database, run.keys, round_id)
+    with database.reading() as session:
+        content = read.history(session, support.OPERATOR, body_id)[-1]
+    item = next(item for item in content["items"] if item["item"] == "remote")
+    assert item["reverse"] and item["groups"]["leader"]["cap"] == "at_least"
+    assert item["groups"]["grassroots"]["cap"] == "at_most"
+    assert sentences.favourable(item) == "disagreed"
