@@ -79,7 +79,9 @@ def _fields(here, round_=None) -> dict | None:
                 "Closes on", closes.date() if closes else today + USUAL_LENGTH, format="DD/MM/YYYY"
             )
             close_at = st.time_input("Closes at (London)", closes.time() if closes else CLOSING, step=900)
-        chosen = st.radio("Confidentiality", verbs.TIERS, index=verbs.TIERS.index(tier), format_func=TIER_NAMES.get)
+        chosen = st.radio(
+            "Confidentiality", verbs.TIERS, index=verbs.TIERS.index(tier), format_func=TIER_NAMES.get
+        )
         threshold = st.number_input(
             "Fewest answers in a group that is shown",
             min_value=5,

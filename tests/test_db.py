@@ -49,7 +49,9 @@ def test_demo_account_cannot_have_a_role_elsewhere(database):
     """A demo account in a real body is refused by the schema."""
     with database.session() as session:
         real = Body(code="R", name="Real", created_at=clock.now())
-        account = Account(email="d@example.org", name="D", password_hash="x", is_demo=True, created_at=clock.now())
+        account = Account(
+            email="d@example.org", name="D", password_hash="x", is_demo=True, created_at=clock.now()
+        )
         session.add_all([real, account])
         session.flush()
         ids = account.id, real.id
