@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from engagement import clock, db
-from engagement.models import AccountRole, Account, AuditEntry, Body
+from engagement.models import Account, AccountRole, AuditEntry, Body
 
 
 def test_models_match_migrations(database):
