@@ -387,7 +387,9 @@ def main() -> None:
         with st.container(border=True):
             st.text(f"Before the next round: {warning}")
     names = ["Preview", "Published figures"]
-    tabs = iter(st.tabs(["Choose and order", "Wordings", *names] if lead else names))
+    labels = ["Choose and order", "Wordings", *names] if lead else names
+    # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
+    tabs = iter(st.tabs(labels, key="instrument_tabs", on_change="rerun"))
     if lead:
         with next(tabs):
             _choose(here, chosen, items)

@@ -224,19 +224,16 @@ def _past(rounds) -> None:
     show.table(
         pd.DataFrame(
             {
-                "Round": [str(r.number) for r in rounds],
-                "Title": [r.title for r in rounds],
-                "State": [STATES[r.state] for r in rounds],
+                "Round": [f"{r.number}: {r.title}" for r in rounds],
+                "State": [STATES[r.state] + (" (imported)" if r.imported else "") for r in rounds],
                 "Closes or closed": [
                     clock.show_date(r.closed_at or r.closes_at) if r.closed_at or r.closes_at else "Not set"
                     for r in rounds
                 ],
                 "Invited": [str(r.invited) if r.invited is not None else "–" for r in rounds],
-                "Threshold": [str(r.threshold) for r in rounds],
-                "Asked here": ["Imported" if r.imported else "Yes" for r in rounds],
             }
         ),
-        alt=f"The {len(rounds)} rounds of this body with state, closing date, number invited and threshold.",
+        alt=f"The {len(rounds)} rounds of this body with state, closing date and number invited.",
     )
 
 
