@@ -42,10 +42,11 @@ async def lifespan(_app: st.App):
         database.dispose()
 
 
+plain = web.routes(config)
 app = st.App(
     ROOT / "engagement" / "ui" / "frame.py",
-    routes=web.routes(config),
-    middleware=web.middleware(config),
+    routes=plain,
+    middleware=web.middleware(config, plain),
     lifespan=lifespan,
 )
 

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 # Pages of ours under these paths are plain HTML; everything else is Streamlit's.
 PLAIN = ("/a/", "/plain/", "/export/", "/sign-in", "/sign-out", "/password", "/healthz", "/readyz")
+_PLAIN = frozenset(path.rstrip("/") for path in PLAIN)
+_BENEATH_PLAIN = tuple(f"{path}/" for path in _PLAIN)
 # Here no cookie is read or set, so that nothing can say which browser or colleague answered.
 COOKIELESS = ("/a/", "/plain/")
 PROBES = ("/healthz", "/readyz")
@@ -65,7 +67,7 @@ def streamlit_policy(host: str, *, secure: bool) -> str:
 
 def is_plain(path: str) -> bool:
     """Whether a path is one of our plain pages."""
-    return any(path == plain.rstrip("/") or path.startswith(plain.rstrip("/") + "/") for plain in PLAIN)
+    return path in _PLAIN or path.startswith(_BENEATH_PLAIN)
 
 
 def is_document(path: str) -> bool:
@@ -166,12 +168,18 @@ class Guard:
     app : what it guards.
     config : the settings.
     standing : says of a request's cookies "stranger", "password" (must change it first) or "live".
+    plain : what answers requests for the plain pages, where not `app` does.
     """
 
     def __init__(
-        self, app: ASGIApp, config: Config, standing: Callable[[Mapping[str, str]], str] | None = None
+        self,
+        app: ASGIApp,
+        config: Config,
+        standing: Callable[[Mapping[str, str]], str] | None = None,
+        plain: ASGIApp | None = None,
     ):
         self.app = app
+        self._plain = plain or app
         self.config = config
         self.site = OurSite(config)
         self._standing = standing or self._look_up
@@ -196,15 +204,18 @@ class Guard:
         host = headers.get("host")
         if path.startswith(COOKIELESS):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"cookie"]}
-        send = self._with_headers(send, path, self.site.socket_host(host))
-        answer = await self._answer(scope, headers, path, host)
-        await (answer or self.app)(scope, receive, send)
+        plain = is_plain(path)
+        send = self._with_headers(send, path, plain, host)
+        answer = await self._answer(scope, headers, path, plain, host)
+        await (answer or (self._plain if plain else self.app))(scope, receive, send)
 
-    async def _answer(self, scope: Scope, headers: Headers, path: str, host: str | None):
+    async def _answer(self, scope: Scope, headers: Headers, path: str, plain: bool, host: str | None):
         if path in PROBES:
             return None
         if not self.site.is_our_host(host):
             return PlainTextResponse("This service does not answer under that name.", 400)
+        if plain:
+            return None
         if any(path == closed or path.startswith(closed + "/") for closed in CLOSED):
             return PlainTextResponse("Not found", 404)
         private = path.startswith(PRIVATE)
@@ -241,9 +252,7 @@ class Guard:
                 return "stranger"
             return "password" if sessions.must_change_password(session, actor) else "live"
 
-    def _with_headers(self, send: Send, path: str, host: str) -> Send:
-        plain = is_plain(path)
-
+    def _with_headers(self, send: Send, path: str, plain: bool, host: str | None) -> Send:
         async def wrapped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -255,7 +264,8 @@ class Guard:
                     headers["content-security-policy"] = PLAIN_POLICY
                     headers.setdefault("cache-control", "no-store")
                 else:
-                    headers["content-security-policy"] = streamlit_policy(host, secure=self.config.secure)
+                    ours = self.site.socket_host(host)
+                    headers["content-security-policy"] = streamlit_policy(ours, secure=self.config.secure)
                 # Staff pages keep the origin, which their POST is checked by; a link goes to nobody.
                 headers["referrer-policy"] = "no-referrer" if path.startswith(COOKIELESS) else "same-origin"
                 if path.startswith(COOKIELESS) and "set-cookie" in headers:

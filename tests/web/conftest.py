@@ -165,7 +165,8 @@ def site(config, database):
 
     def make(*, extra=(), base_url: str = HOST, settings=None, **options) -> TestClient:
         settings = settings or config
-        app = Starlette(routes=[*web.routes(settings), *extra], middleware=web.middleware(settings))
+        plain = web.routes(settings)
+        app = Starlette(routes=[*plain, *extra], middleware=web.middleware(settings, plain))
         options = {"follow_redirects": False, "raise_server_exceptions": True} | options
         return TestClient(app, base_url=base_url, **options)
 
