@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -140,8 +140,9 @@ def store(database: Database, answers: Sequence[Answer]) -> list[Outcome | Excep
     if answers:
         # A plain connection: a session for a look at two rows costs more than the rows.
         with database.engine.connect().execution_options(**READ_ONLY) as connection:
+            rounds: dict[str, Any] = {}
             for answer in answers:
-                found.append(_prepared(connection, answer))
+                found.append(_prepared(connection, answer, rounds))
     places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
     written = _write(database, [(answers[place], found[place]) for place in places])
     for place, outcome in zip(places, written, strict=True):
@@ -149,9 +150,11 @@ def store(database: Database, answers: Sequence[Answer]) -> list[Outcome | Excep
     return found
 
 
-def _prepared(connection, answer: Answer) -> Sealed | Outcome | Exception:
+def _prepared(connection, answer: Answer, rounds: dict[str, Any]) -> Sealed | Outcome | Exception:
     try:
-        return intake.prepare(connection, answer.public_id, answer.token, answer.sheet, answer.idem_key)
+        return intake.prepare(
+            connection, answer.public_id, answer.token, answer.sheet, answer.idem_key, rounds
+        )
     except Exception as error:
         return error
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
+import sqlite3
+from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from engagement import clock
@@ -59,6 +62,26 @@ _MARK = (
     .values(used=True, idem_key=bindparam("key"), withdraw_hash=bindparam("tag_hash"))
 )
 _STORE = insert(_sealed)
+
+
+class _Bare:
+    """One of the statements above as SQLite's own driver takes it: SQLAlchemy costs more than the statement does."""
+
+    def __init__(self, statement):
+        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+        self._sql = str(compiled)
+        self._constants = compiled.params
+
+    def __call__(self, driver: sqlite3.Connection, values: dict[str, Any]) -> sqlite3.Cursor:
+        try:
+            return driver.execute(self._sql, self._constants | values)
+        except sqlite3.Error as error:
+            # Without the values: whoever logs an error must not log a link's hash.
+            raise DBAPIError.instance(self._sql, None, error, sqlite3.Error) from error
+
+
+_BARE_ENTRY, _BARE_MARK, _BARE_STORE = _Bare(_ENTRY), _Bare(_MARK), _Bare(_STORE)
+_Entry = namedtuple("_Entry", _ENTRY.selected_columns.keys())
 
 
 class DoorState(StrEnum):
@@ -139,6 +162,13 @@ def _find(connection: Connection, public_id: str, *, lock: bool = False):
     return connection.execute(_FIND_AND_LOCK if lock else _FIND, {"public_id": public_id}).first()
 
 
+def _once(connection: Connection, public_id: str, rounds: dict[str, Any], *, lock: bool):
+    """A round, read once in a transaction that takes many answers."""
+    if public_id not in rounds:
+        rounds[public_id] = _find(connection, public_id, lock=lock)
+    return rounds[public_id]
+
+
 def _phase(row, now: datetime) -> DoorState:
     """Whether the round takes answers at an instant: [opens, closes) while it is open."""
     if row is None or row.state in ("draft", "launching"):
@@ -148,8 +178,19 @@ def _phase(row, now: datetime) -> DoorState:
     return DoorState.NOT_OPEN if now < row.opens_at else DoorState.READY
 
 
+def _driver(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection beneath a connection, None on PostgreSQL."""
+    driver = connection.connection.driver_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None
+
+
 def _entry(connection: Connection, round_id: int, link_hash: str):
-    return connection.execute(_ENTRY, {"of_round": round_id, "of_link": link_hash}).first()
+    values = {"of_round": round_id, "of_link": link_hash}
+    driver = _driver(connection)
+    if driver is None:
+        return connection.execute(_ENTRY, values).first()
+    found = _BARE_ENTRY(driver, values).fetchone()
+    return found and _Entry(*found)
 
 
 def look(session: Session, public_id: str, value: str) -> Door:
@@ -201,22 +242,34 @@ def seal(ticket: Ticket, sheet: Sheet) -> Sealed:
 
 
 def prepare(
-    connection: Connection, public_id: str, value: str, sheet: Sheet, idem_key: str
+    connection: Connection,
+    public_id: str,
+    value: str,
+    sheet: Sheet,
+    idem_key: str,
+    rounds: dict[str, Any] | None = None,
 ) -> Sealed | Outcome:
     """Seal an answer for a link that is ready, or say what else would become of it. Reads only.
 
     So that the sealing, which takes the longest, is done before a transaction for writing begins.
+    `rounds` keeps what was read of a round for the other answers of the same transaction.
     """
-    judged = _judge(connection, public_id, value, idem_key)
+    judged = _judge(connection, public_id, value, idem_key, rounds=rounds)
     return seal(judged, sheet) if isinstance(judged, Ticket) else judged
 
 
 def _judge(
-    connection: Connection, public_id: str, value: str, idem_key: str, *, lock: bool = False
+    connection: Connection,
+    public_id: str,
+    value: str,
+    idem_key: str,
+    *,
+    lock: bool = False,
+    rounds: dict[str, Any] | None = None,
 ) -> Ticket | Outcome:
     """A ticket where an answer can be taken now, else what is to be said of it."""
     value = links.well_formed(value)
-    row = _find(connection, public_id, lock=lock)
+    row = _once(connection, public_id, {} if rounds is None else rounds, lock=lock)
     phase = _phase(row, clock.now())
     if value is None or phase is DoorState.UNKNOWN:
         return Outcome.UNKNOWN
@@ -251,7 +304,8 @@ def submit(
         sealed = seal(judged, sheet)
         ready = True
     else:
-        row = _locked(session, connection, public_id)
+        # Locked until the transaction ends, and so read once for all its answers.
+        row = _once(connection, public_id, session.info.setdefault("rounds", {}), lock=True)
         ready = _phase(row, clock.now()) is DoorState.READY and row.id == sealed.round_id
     if ready and _mark_and_store(connection, sealed, idem_key):
         return Outcome.STORED
@@ -260,28 +314,23 @@ def submit(
     return judged if isinstance(judged, Outcome) else Outcome.USED
 
 
-def _locked(session: Session, connection: Connection, public_id: str):
-    """The round, read once in a transaction that takes many answers: it is locked until that ends."""
-    held = session.info.setdefault("rounds", {})
-    if public_id not in held:
-        held[public_id] = _find(connection, public_id, lock=True)
-    return held[public_id]
-
-
 def _mark_and_store(connection: Connection, sealed: Sealed, idem_key: str) -> bool:
     """Use the link and store the box, or neither: False when the link is not there to be used."""
-    marked = connection.execute(
-        _MARK,
-        {
-            "of_round": sealed.round_id,
-            "of_link": sealed.link_hash,
-            "key": idem_key[:64],
-            "tag_hash": sealed.withdraw_hash,
-        },
-    )
+    mark = {
+        "of_round": sealed.round_id,
+        "of_link": sealed.link_hash,
+        "key": idem_key[:64],
+        "tag_hash": sealed.withdraw_hash,
+    }
+    box = {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box}
+    driver = _driver(connection)
+    marked = connection.execute(_MARK, mark) if driver is None else _BARE_MARK(driver, mark)
     if marked.rowcount != 1:
         return False
-    connection.execute(_STORE, {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box})
+    if driver is None:
+        connection.execute(_STORE, box)
+    else:
+        _BARE_STORE(driver, box)
     return True
 
 
