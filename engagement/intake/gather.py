@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 from anyio import CapacityLimiter
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from engagement.db import READ_ONLY, Database
@@ -136,21 +137,25 @@ def store(database: Database, answers: Sequence[Answer]) -> list[Outcome | Excep
 
     An error of one answer refuses no other.
     """
-    found: list[Outcome | Exception | Sealed] = []
-    if answers:
-        # A plain connection: a session for a look at two rows costs more than the rows.
-        with database.engine.connect().execution_options(**READ_ONLY) as connection:
-            rounds: dict[str, Any] = {}
-            for answer in answers:
-                found.append(_prepared(connection, answer, rounds))
-    places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
-    written = _write(database, [(answers[place], found[place]) for place in places])
+    if not answers:
+        return []
+    # One plain connection for both transactions: a session, or a second connection, costs more than the rows.
+    with database.engine.connect() as connection:
+        connection.execution_options(**READ_ONLY)
+        rounds: dict[str, Any] = {}
+        found: list[Outcome | Exception | Sealed] = [
+            _prepared(connection, answer, rounds) for answer in answers
+        ]
+        connection.rollback()
+        connection.execution_options(**dict.fromkeys(READ_ONLY, False))
+        places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
+        written = _write(connection, [(answers[place], found[place]) for place in places])
     for place, outcome in zip(places, written, strict=True):
         found[place] = outcome
     return found
 
 
-def _prepared(connection, answer: Answer, rounds: dict[str, Any]) -> Sealed | Outcome | Exception:
+def _prepared(connection: Connection, answer: Answer, rounds: dict[str, Any]) -> Sealed | Outcome | Exception:
     try:
         return intake.prepare(
             connection, answer.public_id, answer.token, answer.sheet, answer.idem_key, rounds
@@ -159,13 +164,14 @@ def _prepared(connection, answer: Answer, rounds: dict[str, Any]) -> Sealed | Ou
         return error
 
 
-def _write(database: Database, batch: list[tuple[Answer, Sealed]]) -> list[Outcome | Exception]:
+def _write(connection: Connection, batch: list[tuple[Answer, Sealed]]) -> list[Outcome | Exception]:
     if not batch:
         return []
     try:
-        with database.session() as session:
+        with connection.begin():
+            rounds: dict[str, Any] = {}
             outcomes = [
-                intake.submit(session, a.public_id, a.token, a.sheet, a.idem_key, sealed)
+                intake.take(connection, a.public_id, a.token, a.idem_key, sealed, rounds)
                 for a, sealed in batch
             ]
         return outcomes
@@ -176,4 +182,4 @@ def _write(database: Database, batch: list[tuple[Answer, Sealed]]) -> list[Outco
         if len(batch) == 1:
             return [error]
         # Nothing of the batch was stored: each by itself, so that only the one at fault is refused.
-        return [outcome for one in batch for outcome in _write(database, [one])]
+        return [outcome for one in batch for outcome in _write(connection, [one])]

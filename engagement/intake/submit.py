@@ -285,28 +285,35 @@ def _judge(
     return Outcome.NOT_OPEN if phase is DoorState.NOT_OPEN else _ticket(row, entry)
 
 
-def submit(
-    session: Session, public_id: str, value: str, sheet: Sheet, idem_key: str, sealed: Sealed | None = None
-) -> Outcome:
+def submit(session: Session, public_id: str, value: str, sheet: Sheet, idem_key: str) -> Outcome:
     """Take an answer. Say "thank you" only after the caller's commit, and only for STORED or ALREADY.
 
     `idem_key` is the form's own random key: the same form sent twice is answered ALREADY, another form USED.
-    `sealed` is what `prepare` made of the sheet; without it, it is sealed here. Whether the round takes answers and
-    the link is unused is decided here, whatever was seen before. With it, the session is for answers alone and for
-    one transaction.
     Raises the database's errors (locked, disk full), in which case nothing was stored.
     """
     connection = session.connection()
-    if sealed is None:
-        judged = _judge(connection, public_id, value, idem_key, lock=True)
-        if isinstance(judged, Outcome):
-            return judged
-        sealed = seal(judged, sheet)
-        ready = True
-    else:
-        # Locked until the transaction ends, and so read once for all its answers.
-        row = _once(connection, public_id, session.info.setdefault("rounds", {}), lock=True)
-        ready = _phase(row, clock.now()) is DoorState.READY and row.id == sealed.round_id
+    rounds: dict[str, Any] = {}
+    judged = _judge(connection, public_id, value, idem_key, lock=True, rounds=rounds)
+    if isinstance(judged, Outcome):
+        return judged
+    return take(connection, public_id, value, idem_key, seal(judged, sheet), rounds)
+
+
+def take(
+    connection: Connection,
+    public_id: str,
+    value: str,
+    idem_key: str,
+    sealed: Sealed,
+    rounds: dict[str, Any],
+) -> Outcome:
+    """Take an answer that `prepare` sealed, as `submit` does.
+
+    Whether the round takes answers and the link is unused is decided here, whatever was seen before. `rounds` is
+    empty when a transaction for writing begins, and holds the rounds that it has locked.
+    """
+    row = _once(connection, public_id, rounds, lock=True)
+    ready = _phase(row, clock.now()) is DoorState.READY and row.id == sealed.round_id
     if ready and _mark_and_store(connection, sealed, idem_key):
         return Outcome.STORED
     # The round closed in between, or another request used the link: it has committed before we can see which.

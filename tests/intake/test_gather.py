@@ -103,21 +103,22 @@ def test_a_box_sealed_for_another_round_is_never_stored(database, links, config)
     keys = Keys(config.keys)
     other = doors(database, keys, launch(database, keys, small_body(database, code="OTHER")))[0]
     with database.session() as session:
-        assert intake.submit(session, other.public_id, other.token, sheet(), "k", sealed) is Outcome.USED
+        taken = intake.take(session.connection(), other.public_id, other.token, "k", sealed, {})
+        assert taken is Outcome.USED
     assert stored(database) == (0, 0)
 
 
 def test_an_answer_that_the_database_refuses_refuses_no_other(database, links, monkeypatch):
     """The answers around a faulty one are stored, each in a transaction of its own."""
-    real = intake.submit
+    real = intake.take
 
-    def faulty(session, public_id, token, *rest):
-        outcome = real(session, public_id, token, *rest)
+    def faulty(connection, public_id, token, *rest):
+        outcome = real(connection, public_id, token, *rest)
         if token == links[1].token:
             raise IntegrityError("INSERT", {}, Exception("faulty"))
         return outcome
 
-    monkeypatch.setattr(intake, "submit", faulty)
+    monkeypatch.setattr(intake, "take", faulty)
     first, second, third = gather.store(database, [answer(link) for link in links[:3]])
     assert first is third is Outcome.STORED and isinstance(second, IntegrityError)
     assert stored(database) == (2, 2)
@@ -131,7 +132,7 @@ def test_a_locked_database_fails_a_batch_once(database, links, monkeypatch):
         tries.append(1)
         raise OperationalError("BEGIN", {}, Exception("locked"))
 
-    monkeypatch.setattr(intake, "submit", locked)
+    monkeypatch.setattr(intake, "take", locked)
     found = gather.store(database, [answer(link) for link in links[:4]])
     assert all(isinstance(error, OperationalError) for error in found) and len(tries) == 1
     assert stored(database) == (0, 0)
