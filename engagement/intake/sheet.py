@@ -41,6 +41,9 @@ def clean_text(text: str) -> str:
     Controls, bidirectional overrides and zero-width characters go: they hide words from whoever reads or
     redacts a comment. See RFC 8264 and Unicode TR36 for what they can do.
     """
+    if text.isascii() and text.isprintable():
+        # Nothing of the kind is in it, as in most comments.
+        return text.strip()
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
     kept = [
         character
@@ -61,11 +64,6 @@ def _joins_emoji(text: str, place: int) -> bool:
         and unicodedata.category(before) in ("So", "Sk")
         and unicodedata.category(after) == "So"
     )
-
-
-def scores_of(item: Mapping) -> dict[str, int]:
-    """The scores that a closed item offers, by what its form field may hold."""
-    return {str(score): score for score, _ in item["labels"]}
 
 
 def _quoted(item: Mapping) -> str:
@@ -103,9 +101,8 @@ def read_sheet(promise: Mapping, form: Mapping[str, str]) -> tuple[Sheet | None,
         elif answer == "not_answered":
             blank.append(item)
     faults += _too_few(promise, blank, faults)
-    faults.sort(key=lambda fault: _place(promise, fault))
     if faults:
-        return None, faults
+        return None, sorted(faults, key=lambda fault: _place(promise, fault))
     may_use = promise["tier"] == "confidential" and form.get("practice_may_use") == "yes"
     return Sheet(answers, comments, may_use), []
 
@@ -115,9 +112,9 @@ def _read_choice(item: Mapping, form: Mapping[str, str]) -> tuple[int | str, Fau
     value = form.get(field, "")
     if value == "":
         return "not_answered", None
-    scores = scores_of(item)
-    if value in scores:
-        return scores[value], None
+    for score, _ in item["labels"]:
+        if value == str(score):
+            return score, None
     if value in REASONS and item.get(value):
         return value, None
     return "not_answered", Fault(field, field, f"Choose one of the answers listed for {_quoted(item)}")
@@ -148,6 +145,8 @@ def _read_text(item: Mapping, form: Mapping[str, str]) -> tuple[tuple[str, str] 
 
 def _too_few(promise: Mapping, blank: list[Mapping], faults: list[Fault]) -> list[Fault]:
     """What is missing for a complete sheet; an answer that was refused is its own fault, not a missing one."""
+    if not blank and not faults:
+        return []
     found = []
     refused = {fault.field for fault in faults}
     for item in blank:

@@ -60,6 +60,9 @@ class Limiter:
     def blocked(self, *client: str) -> bool:
         """Whether the client has failed too often lately."""
         with self._lock:
+            if not self._counts:
+                # Nobody has, as at most times: that is told without a hash.
+                return False
             return len(self._recent(self._key(client))) >= self.most
 
     def failed(self, *client: str) -> None:
