@@ -26,6 +26,8 @@ config = Config.load()
 @asynccontextmanager
 async def lifespan(_app: st.App):
     """Migrate, run the worker where the settings say so, and stop it at the end."""
+    # Again, for Streamlit sets the loggers up anew once it has read its settings.
+    hide_links()
     database = db.get(config)
     await anyio.to_thread.run_sync(db.migrate, database, config.backups)
     worker = None

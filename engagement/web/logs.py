@@ -19,8 +19,12 @@ class NoLinks(logging.Filter):
 def hide_links() -> None:
     """Put the filter on the server's loggers, once, however the process was started.
 
-    uvicorn sets its handlers before it imports the application and leaves filters alone.
+    uvicorn sets its handlers before it imports the application and leaves filters alone. Streamlit hangs a handler
+    of its own on the access log, which writes it even where the operator chose `--no-access-log`, and twice
+    where not: that one goes.
     """
+    access = logging.getLogger("uvicorn.access")
+    access.removeHandler(getattr(access, "streamlit_console_handler", None))
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(found, NoLinks) for found in logger.filters):

@@ -125,3 +125,13 @@ def test_clients_are_told_apart_by_network():
     assert (
         network_of("192.0.2.1") == "192.0.2.1" and network_of(None) == network_of("testclient") == "unknown"
     )
+
+
+def test_the_access_log_is_the_servers_own(monkeypatch):
+    """Streamlit's second handler on the access log goes, so that `--no-access-log` holds; the server's stays."""
+    access, ours = logging.getLogger("uvicorn.access"), logging.StreamHandler()
+    theirs = logging.StreamHandler()
+    monkeypatch.setattr(access, "handlers", [ours, theirs])
+    monkeypatch.setattr(access, "streamlit_console_handler", theirs, raising=False)
+    hide_links()
+    assert access.handlers == [ours]
