@@ -249,7 +249,7 @@ def test_a_failing_database_keeps_everything_typed(client, open_round, sheet, mo
             "UPDATE … [parameters: secret comment]", {"x": "secret comment"}, Exception("locked")
         )
 
-    monkeypatch.setattr(intake, "submit", locked)
+    monkeypatch.setattr(intake, "take", locked)
     form = sheet(made.promise, t__one_thing="secret comment", c__one_thing="quote")
     page = client.post(made.path(page="questions"), data=form)
     assert page.status_code == 503 and "Your answers were NOT recorded" in page.text
