@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -85,6 +85,7 @@ def is_document(path: str) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def _split(url: str) -> tuple[str, str, int | None] | None:
     """Scheme, host name and port of an origin or `//host`, None where it is neither."""
     try:
