@@ -392,7 +392,9 @@ def _opened(wave: Wave, standing, tier: str, before, now, may_use: bool) -> Iter
     items = sorted(wave.items)
     for ref, sheet in wave.sheets.items():
         person = standing[ref]
-        facts = {"standing": person.standing, "practice_id": person.practice_id, "strata": person.strata}
+        facts = {"standing": person.standing, "practice_id": person.practice_id}
+        if tier == "confidential":
+            facts["strata"] = person.strata
         if before is not None:
             facts["before"] = links.panel_code(before, person.member_id)
         if now is not None:

@@ -18,7 +18,9 @@ def sealed_facts(row: RoundRoster, tier: str, panel: tuple[bytes | None, bytes] 
     """What of a member's standing goes with the answer, by tier. An anonymous answer carries the arm alone."""
     if tier == "anonymous":
         return {"standing": row.standing}
-    facts = {"standing": row.standing, "practice_id": row.practice_id, "strata": row.strata}
+    facts = {"standing": row.standing, "practice_id": row.practice_id}
+    if tier == "confidential":
+        facts["strata"] = row.strata
     if panel is not None:
         before, now = panel
         if before is not None:

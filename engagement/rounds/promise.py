@@ -11,6 +11,12 @@ from engagement.words import words_of
 VERSION = 1
 RETENTION_YEARS = 5
 PLAN = ("overall", "standing")
+# What stays with an answer after close; docs/confidentiality.md and the form say the same.
+KEPT = {
+    "practice-view": ["practice"],
+    "confidential": ["practice", "role", "locality", "size of practice", "panel code"],
+    "anonymous": ["standing"],
+}
 
 
 def build(
@@ -24,6 +30,7 @@ def build(
         "tier": round_.tier,
         "threshold": round_.threshold,
         "plan": list(PLAN),
+        "kept": KEPT[round_.tier],
         "standing_map": dict(sorted(standing_map.items())),
         "headline": [item["key"] for item in items if item.get("headline")],
         "items": items,

@@ -194,7 +194,7 @@ def test_other_tiers_keep_what_they_promise(database, config, tier):
     support.close(database, keys, round_id)
     with database.reading() as session:
         rows = session.exec(select(Response)).all()
-    assert not any(row.panel_now or row.practice_may_use for row in rows)
+    assert not any(row.panel_now or row.practice_may_use or row.strata for row in rows)
     if tier == "anonymous":
         assert forms == {None} and not any(row.practice_id or row.strata for row in rows)
     else:
