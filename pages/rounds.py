@@ -20,7 +20,7 @@ USUAL_LENGTH = clock.days(21)
 OPENING, CLOSING = time(9), time(17)
 TIER_NAMES = {
     "confidential": "Confidential: answers shown in groups only",
-    "practice-view": "Practice view: one official answer a practice, shown with its name",
+    "practice-view": "Practice view: one official answer a practice, which may be shown with its name",
     "anonymous": "Anonymous: nobody can connect an answer to a person after close",
 }
 STATES = {

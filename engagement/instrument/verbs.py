@@ -84,18 +84,7 @@ def seed(session: Session, actor: Actor, body_id: int) -> InstrumentView:
     have = set(session.exec(select(Item.key).where(Item.body_id == body_id)))
     added = [entry for entry in bank.bank().values() if entry.key not in have]
     for entry in added:
-        _add(
-            session,
-            body_id,
-            key=entry.key,
-            kind=entry.kind,
-            text=entry.text,
-            not_applicable=entry.not_applicable,
-            reverse=entry.reverse,
-            core=entry.core,
-            version=entry.version,
-            origin=entry.origin(),
-        )
+        _add_from_bank(session, body_id, entry)
     core = _instrument_named(session, body_id, CORE)
     if core is None:
         core = Instrument(body_id=body_id, name=CORE, created_at=clock.now())
@@ -127,18 +116,7 @@ def ensure_item(
         return item
     entry = bank.bank().get(key)
     if entry is not None and entry.kind == kind:
-        item = _add(
-            session,
-            body_id,
-            key=key,
-            kind=kind,
-            text=entry.text,
-            not_applicable=entry.not_applicable,
-            reverse=entry.reverse,
-            core=entry.core,
-            version=entry.version,
-            origin=entry.origin(),
-        )
+        item = _add_from_bank(session, body_id, entry)
     else:
         item = _new_item(
             session,
@@ -605,6 +583,21 @@ def _choose(session: Session, instrument: Instrument, keys: list[str], headline:
         for position, key in enumerate(keys, start=1)
     )
     session.flush()
+
+
+def _add_from_bank(session: Session, body_id: int, entry: bank.BankItem) -> Item:
+    return _add(
+        session,
+        body_id,
+        key=entry.key,
+        kind=entry.kind,
+        text=entry.text,
+        not_applicable=entry.not_applicable,
+        reverse=entry.reverse,
+        core=entry.core,
+        version=entry.version,
+        origin=entry.origin(),
+    )
 
 
 def _add(

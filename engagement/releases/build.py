@@ -17,7 +17,7 @@ from engagement.access import Actor, audit
 from engagement.access.audit import canonical, sha256
 from engagement.db import Database
 from engagement.errors import EngagementError
-from engagement.models import Practice, PracticeParticipation, Release, Response, Round, RoundRoster
+from engagement.models import Practice, PracticeParticipation, Release, Round, RoundRoster
 from engagement.releases import tally
 
 SCHEMA = 1
@@ -280,8 +280,3 @@ def _suppressed(items: list[dict]) -> list[dict]:
                 why = HIDDEN if figure["mark"] == "hidden" else MISSING
                 found.append({"item": item["item"], "what": what, "why": why})
     return found
-
-
-def count_answered(session: Session, round_id: int) -> int:
-    """How many answered a mixed round."""
-    return session.exec(select(func.count()).select_from(Response).where(Response.round_id == round_id)).one()
