@@ -28,6 +28,9 @@ ARMS = ("leader", "grassroots")
 HEIGHT = 360
 GAP_HEIGHT = 300
 CAPS = {"at_least": "≥", "at_most": "≤"}
+NOT_GIVEN = "not given"
+# Half the width of the band that shows the worst case, in rounds.
+_BAND = 0.32
 # Sideways shift that keeps the two arms' intervals from lying on each other, in rounds.
 _DODGE = {"leader": -0.13, "grassroots": 0.13, "gap": 0.0}
 # Heights in pixels: a line of notes over the plot, and what the axis and padding take of a chart's height.
@@ -101,6 +104,9 @@ _COLUMNS = (
     "cap",
     "low",
     "high",
+    "least",
+    "most",
+    "had_all",
     "said",
     "answers",
     "line",
@@ -111,7 +117,8 @@ def trend_frame(history: Sequence[Mapping[str, Any]], key: str) -> pandas.DataFr
     """Both arms of an item, a row a round and arm, whether or not the round published it.
 
     `value` is the printed share (the cap, where it is capped) and is empty unless `mark` is "shown"; `low` and
-    `high` are the interval for comparing rounds. Rows that share a `line` may be joined.
+    `high` are the interval for comparing rounds, `least` and `most` the worst case, `had_all` the interval had every
+    member answered, in words. Rows that share a `line` may be joined.
     """
     rows = []
     for x, content in enumerate(history):
@@ -140,6 +147,8 @@ def _row(
 ) -> dict[str, Any]:
     shown = figure is not None and figure["mark"] == "shown"
     interval = (figure.get("analytic") if shown else None) or (None, None)
+    bounds = (figure.get("bounds") if shown else None) or (None, None)
+    unit = "%" if value == "share" else " points"
     closed = content["round"].get("closed_on")
     return {
         "x": x,
@@ -153,6 +162,9 @@ def _row(
         "cap": figure["cap"] if shown else None,
         "low": interval[0],
         "high": interval[1],
+        "least": bounds[0],
+        "most": bounds[1],
+        "had_all": (sentences.between(figure["interval"], unit) if shown else None) or NOT_GIVEN,
         "said": said,
         "answers": "",
     }
@@ -176,7 +188,7 @@ def _with_lines(rows: list[dict[str, Any]]) -> pandas.DataFrame:
         row["line"] = line
         last[row["group"]] = (line, row["series"])
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return frame.astype({"value": "float", "low": "float", "high": "float"})
+    return frame.astype(dict.fromkeys(("value", "low", "high", "least", "most"), "float"))
 
 
 def breaks(history: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
@@ -252,7 +264,7 @@ def gap_chart(
     """The gap round by round with its interval for comparing rounds; 0 is drawn as the line of no gap."""
     frame = gap_frame(history, key)
     placed = _placed(references, ("gap",), first=_FIRST)
-    figures = [*frame["low"].dropna(), *frame["high"].dropna(), *frame["value"].dropna()]
+    figures = frame[["low", "high", "least", "most", "value"]].stack().dropna().tolist()
     figures += [mark["value"] for mark in placed]
     low = min(0, 20 * int((min(figures, default=0)) // 20))
     high = max(20, -20 * int((-max(figures, default=20)) // 20))
@@ -262,6 +274,7 @@ def gap_chart(
         placed,
         style(theme),
         names={"gap": "Gap"},
+        bands=True,
         unit=" points",
         low=low,
         high=high,
@@ -296,6 +309,7 @@ def _rounds_chart(
     look: Style,
     *,
     names: Mapping[str, str],
+    bands: bool = False,
     unit: str,
     low: int,
     high: int,
@@ -346,7 +360,8 @@ def _rounds_chart(
     )
     data = frame.assign(
         at=frame["x"] + frame["group"].map(_DODGE).astype(float),
-        range=[_range(row, unit) for row in frame.to_dict("records")],
+        range=[_range(row["low"], row["high"], unit) for row in frame.to_dict("records")],
+        worst=[_range(row["least"], row["most"], unit) for row in frame.to_dict("records")],
     )
     shown = data[data["value"].notna()]
     with_range = data[data["low"].notna()]
@@ -354,7 +369,9 @@ def _rounds_chart(
         alt.Tooltip("round:Q", title="Round"),
         alt.Tooltip("name:N", title="Group" if unit == "%" else "Figure"),
         alt.Tooltip("said:N", title="Share" if unit == "%" else "Gap"),
-        alt.Tooltip("range:N", title="Range for comparing rounds"),
+        alt.Tooltip("range:N", title=sentences.ROUNDS_COMPARED),
+        alt.Tooltip("had_all:N", title=sentences.HAD_ALL),
+        alt.Tooltip("worst:N", title=sentences.WORST_CASE),
         *([alt.Tooltip("answers:N", title="Answers")] if unit == "%" else []),
     ]
 
@@ -415,6 +432,14 @@ def _rounds_chart(
                 }
             )
             layers.append(_text(words, x, alt.value(2), look, align=align, baseline="top", dx=shift))
+    if bands:
+        band = data[data["least"].notna()]
+        band = band.assign(to=band["at"] + _BAND, at=band["at"] - _BAND)
+        layers.append(
+            alt.Chart(band)
+            .mark_rect(opacity=0.13)
+            .encode(x=x, x2="to:Q", y=alt.Y("least:Q", title=title), y2="most:Q", color=colour, tooltip=tooltip)
+        )
     layers.append(
         alt.Chart(with_range)
         .mark_rule(strokeWidth=3, opacity=0.4)
@@ -460,10 +485,8 @@ def _round_axis(frame: pandas.DataFrame, placed: list[dict[str, Any]]) -> altair
     )
 
 
-def _range(row: Mapping[str, Any], unit: str) -> str:
-    if row["low"] is None or row["low"] != row["low"]:
-        return "not given"
-    return sentences.between((int(row["low"]), int(row["high"])), unit)
+def _range(low: float, high: float, unit: str) -> str:
+    return NOT_GIVEN if low != low else sentences.between((int(low), int(high)), unit)
 
 
 def _text(
@@ -676,7 +699,7 @@ def now_frame(content: Mapping[str, Any], key: str) -> pandas.DataFrame:
                     "low": low,
                     "high": high,
                     "said": sentences.share(group),
-                    "range": sentences.between(group["interval"], "%") or "not given",
+                    "range": sentences.between(group["interval"], "%") or NOT_GIVEN,
                     "answers": sentences.answers(group),
                 }
             )

@@ -220,10 +220,25 @@ def test_a_chart_without_published_figures_says_nothing_of_them(history):
 
 
 def test_the_gap_chart_holds_the_line_of_no_gap(history):
-    """The scale reaches to 0 and below where an interval does, and 0 is on the axis."""
+    """The scale reaches to 0 and below to the next 20 where a range does, and 0 is on the axis."""
     spec = charts.gap_chart(history, "owned").to_dict()
     scales = [layer["encoding"]["y"] for layer in spec["layer"] if "axis" in layer["encoding"].get("y", {})]
-    assert 0 in scales[0]["axis"]["values"] and scales[0]["scale"]["domain"][0] == -20
+    lowest = charts.gap_frame(history, "owned")[["low", "least"]].min().min()
+    assert lowest < 0 and -20 < scales[0]["scale"]["domain"][0] - lowest <= 0
+    assert 0 in scales[0]["axis"]["values"]
+
+
+def test_the_gap_chart_has_the_worst_case_as_a_band(history):
+    """Behind each gap lies a band as high as its worst case, and hovering gives all three ranges by name."""
+    spec = charts.gap_chart(history, "owned").to_dict()
+    bands = [
+        layer
+        for layer in layers(spec, "rect")
+        if layer["encoding"]["y"]["field"] == "least" and layer["encoding"]["y2"]["field"] == "most"
+    ]
+    assert len(bands) == 1
+    titles = {field["title"] for field in bands[0]["encoding"]["tooltip"]}
+    assert {sentences.ROUNDS_COMPARED, sentences.HAD_ALL, sentences.WORST_CASE} <= titles
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
