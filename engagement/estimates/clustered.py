@@ -1,8 +1,8 @@
 """The analytic question: has the relationship changed? Answers cluster in practices and practices come back.
 
 `linearised` turns the scored answers of one or more rounds into shares and one covariance matrix; the gap, its
-change and the design effect are read off that `Stack`. A practice keeps its row over rounds, so the overlap of
-the panel enters the covariance by itself.
+change and trend (`change.py`) and the design effect are read off that `Stack`. A practice keeps its row over
+rounds, so the overlap of the panel enters the covariance by itself.
 """
 
 import math
@@ -15,7 +15,6 @@ from engagement.estimates.gap import Interval
 from engagement.estimates.proportions import Z95, wilson
 
 ONE_PRACTICE = "All answers come from one practice or none: how practices differ cannot be seen."
-CONSTANT = "Practices do not differ at all on this score: no interval can be given."
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +24,12 @@ class Stack:
     `shares`: (k,) weighted shares, or means of a score; NaN where nobody answered. `n`: (k,) answers.
     `practices`: (k,) practices with an answer in the cell. `m`: practices with an answer anywhere in the stack;
     `df` is m - 1. `covariance`: (k, k), rows of empty cells 0; all NaN where m < 2. `binary`: every y is 0 or 1.
+    `kish`: (k,) Kish's effective answers, (sum w)^2 / sum w^2; n where all weights are equal, 0 for empty cells.
     """
 
     shares: np.ndarray
     n: np.ndarray
+    kish: np.ndarray
     practices: np.ndarray
     m: int
     df: int
@@ -59,7 +60,7 @@ def linearised(
     Source: Taylor linearisation, Binder 1983, International Statistical Review 51; with e_gk the weighted
     residuals of practice g in cell k over the cell's weight, V = m/(m-1) sum_g e_g e_g'. Notes, formulas 1-3.
     """
-    practice, cell, y = _whole(practice, "practice"), _whole(cell, "cell"), np.asarray(y, float)
+    practice, cell, y = whole(practice, "practice"), whole(cell, "cell"), np.asarray(y, float)
     w = np.ones(y.shape) if weights is None else np.asarray(weights, float)
     if y.ndim != 1 or not practice.shape == cell.shape == y.shape == w.shape:
         raise ValueError(
@@ -75,33 +76,64 @@ def linearised(
 
     _, g = np.unique(practice, return_inverse=True)
     m = int(g.max(initial=-1)) + 1
-    n = np.bincount(cell, minlength=k)
-    total = np.bincount(cell, w, k)
-    with np.errstate(invalid="ignore"):
-        shares = np.bincount(cell, w * y, k) / total
-
     at, size = g * k + cell, m * k
-    weight_share = np.bincount(at, w / total[cell], size)
-    influence = np.bincount(at, w * (y - shares[cell]) / total[cell], size)
-    # Residuals of a practice that is balanced on its cell cancel only up to rounding error. Left in, that error
-    # would be a variance of 1e-34 and a correlation made of noise.
+    n, weight, square, scored = (
+        np.bincount(at, values, size).reshape(m, k) for values in (None, w, w * w, w * y)
+    )
     scale = max(1.0, float(np.abs(y).max(initial=0)))
-    influence[np.abs(influence) < 1e-12 * scale * weight_share] = 0
-    influence = influence.reshape(m, k)
+    return stacked(n, weight, square, scored, scale=scale, binary=bool(np.all((y == 0) | (y == 1))))
 
+
+def stacked(
+    n: np.ndarray, weight: np.ndarray, square: np.ndarray, scored: np.ndarray, *, scale: float, binary: bool
+) -> Stack:
+    """The `Stack` of sums already taken: answers, sum w, sum w^2 and sum wy of each practice in each cell.
+
+    All of shape (practices, k). Practices without an answer do not count. `scale`: the largest |y|, at least 1.
+
+    Raises nothing of its own: `linearised` and `national.Sums` check what they take in.
+
+    Source: as `linearised`; sum w(y - p) of a practice is sum wy - p sum w.
+    """
+    answered = n.sum(axis=1) > 0
+    n, weight, square, scored = n[answered], weight[answered], square[answered], scored[answered]
+    m, k = n.shape
+    total = weight.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        shares = scored.sum(axis=0) / total
+        kish = np.where(total > 0, total**2 / square.sum(axis=0), 0.0)
+    influence = influences(weight, scored, shares, total, scale)
     covariance = np.full((k, k), np.nan)
     if m >= 2:
         covariance = m / (m - 1) * (influence.T @ influence)
     return Stack(
-        shares=_frozen(shares),
-        n=_frozen(n),
-        practices=_frozen((weight_share.reshape(m, k) > 0).sum(axis=0)),
+        shares=frozen(shares),
+        n=frozen(n.sum(axis=0)),
+        kish=frozen(kish),
+        practices=frozen((n > 0).sum(axis=0)),
         m=m,
         df=max(m - 1, 0),
-        covariance=_frozen(covariance),
-        binary=bool(np.all((y == 0) | (y == 1))),
+        covariance=frozen(covariance),
+        binary=binary,
         explanation=ONE_PRACTICE if m < 2 else None,
     )
+
+
+def influences(weight: np.ndarray, scored: np.ndarray, shares, total, scale: float = 1.0) -> np.ndarray:
+    """Influence of each practice on each share: (sum wy - p sum w) / W, 0 where it has no answer there.
+
+    `weight`, `scored`: sums of w and wy by practice and cell, any shape; `shares`, `total`: p and W of the cell,
+    of shapes that broadcast.
+
+    A practice that is balanced on its cell cancels only up to rounding error. Left in, that error would be a
+    variance of 1e-34 and a correlation made of noise, so it is put to 0.
+
+    Source: Binder 1983. Notes, formula 1.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = weight / total
+        influence = scored / total - shares * part
+        return np.where(np.abs(influence) >= 1e-12 * scale * part, influence, 0.0)
 
 
 @dataclass(frozen=True)
@@ -137,10 +169,10 @@ def analytic_gap(stack: Stack, a: int, b: int) -> AnalyticGap:
     Source: MOVER, Zou & Donner 2008, Statistics in Medicine 27, on Wilson intervals with the effective n of
     Korn & Graubard 1998, Survey Methodology 24. Notes, formulas 4-5.
     """
-    _check_cells(stack, a, b)
+    check_cells(stack, a, b)
     if not stack.binary:
         raise ValueError("An analytic gap needs answers scored 0 or 1.")
-    p1, p0 = _share(stack, a), _share(stack, b)
+    p1, p0 = share(stack, a), share(stack, b)
     gap = None if p1 is None or p0 is None else p1 - p0
     reason = "Nobody answered in one of the two arms: there is no gap." if gap is None else stack.explanation
     if reason:
@@ -148,95 +180,17 @@ def analytic_gap(stack: Stack, a: int, b: int) -> AnalyticGap:
     v1, v0 = stack.covariance[a, a], stack.covariance[b, b]
     v10 = stack.covariance[a, b]
     n_c1, n_c0 = (
-        float(effective_n(stack.shares[c], stack.n[c], stack.covariance[c, c], stack.df)) for c in (a, b)
+        float(effective_n(stack.shares[c], stack.n[c], stack.covariance[c, c], stack.df, stack.kish[c]))
+        for c in (a, b)
     )
     ci1, ci0 = tuple(map(float, wilson(p1, n_c1))), tuple(map(float, wilson(p0, n_c0)))
-    r = _correlation(v10, v1, v0)
-    low, high = mover(p1, ci1, p0, ci0, r)
+    r = float(correlation(v10, v1, v0))
+    low, high = map(float, mover(p1, ci1, p0, ci0, r))
     # Two arms that always move together leave rounding error, not a variance below 0.
     se = math.sqrt(max(v1 + v0 - 2 * v10, 0.0))
     return AnalyticGap(
-        p1, p0, gap, low, high, ci1, ci0, se, r, n_c1, n_c0, stack.df, _one_practice_warning(stack, a, b)
+        p1, p0, gap, low, high, ci1, ci0, se, r, n_c1, n_c0, stack.df, one_practice_warning(stack, a, b)
     )
-
-
-@dataclass(frozen=True)
-class ChangeInGap:
-    """Change of the gap from the earlier round to the later. Fractions; `method` is "contrast" or "MOVER".
-    None where it cannot be known; `explanation` then says why."""
-
-    gap1: float | None
-    gap2: float | None
-    change: float | None
-    se: float | None
-    low: float | None
-    high: float | None
-    p_value: float | None
-    df: int
-    method: str | None
-    explanation: str | None = None
-
-
-def change_in_gap(stack: Stack, a1: int, b1: int, a2: int, b2: int) -> ChangeInGap:
-    """Change of the gap: (share a2 - share b2) - (share a1 - share b1), with 95% interval and two-sided p-value.
-
-    `a1`, `b1`: the two arms in the earlier round; `a2`, `b2`: in the later. The stack holds the two rounds and
-    no others, for its practices decide the degrees of freedom. Fractions, or points of the score.
-
-    A linear contrast with Student's t. Where a share is 0 or 1, or the contrast has no variance, its variance
-    says too little: the interval then is MOVER over the two gaps, and the p-value takes the standard error
-    that the interval implies on its side towards no change, so that p < .05 exactly where the interval leaves 0
-    out. A score without variance gets no interval.
-
-    Raises ValueError for cell codes that the stack does not have.
-
-    Source: contrast c'p with variance c'Vc (Binder 1983); MOVER, Zou & Donner 2008. Notes, "Change, trend".
-    """
-    from scipy.special import stdtr
-
-    cells = (a1, b1, a2, b2)
-    _check_cells(stack, *cells)
-    shares = [_share(stack, c) for c in cells]
-    gap1 = None if shares[0] is None or shares[1] is None else shares[0] - shares[1]
-    gap2 = None if shares[2] is None or shares[3] is None else shares[2] - shares[3]
-    if gap1 is None or gap2 is None:
-        reason = "Nobody answered in one of the arms in one of the rounds: there is no change to measure."
-        return ChangeInGap(gap1, gap2, *[None] * 5, stack.df, None, reason)
-    change = gap2 - gap1
-    if stack.explanation:
-        return ChangeInGap(gap1, gap2, change, *[None] * 4, stack.df, None, stack.explanation)
-
-    earlier, later = np.zeros(len(stack.shares)), np.zeros(len(stack.shares))
-    np.add.at(earlier, [a1, b1], [1, -1])
-    np.add.at(later, [a2, b2], [1, -1])
-    contrast = later - earlier
-    variance = float(contrast @ stack.covariance @ contrast)
-    # A contrast that cancels leaves rounding error of the size of its terms.
-    terms = float(np.abs(contrast) @ np.abs(stack.covariance) @ np.abs(contrast))
-    se = math.sqrt(variance) if variance > 1e-14 * terms else 0.0
-    extreme = stack.binary and any(p in (0.0, 1.0) for p in shares)
-    explanation = _one_practice_warning(stack, *cells)
-    if se > 0 and not extreme:
-        half = t_quantile(stack.df) * se
-        p_value = 2 * float(stdtr(stack.df, -abs(change) / se))
-        return ChangeInGap(
-            gap1, gap2, change, se, change - half, change + half, p_value, stack.df, "contrast", explanation
-        )
-    if not stack.binary:
-        return ChangeInGap(gap1, gap2, change, se, None, None, None, stack.df, None, CONSTANT)
-
-    first, second = analytic_gap(stack, a1, b1), analytic_gap(stack, a2, b2)
-    r = _correlation(
-        float(later @ stack.covariance @ earlier),
-        float(later @ stack.covariance @ later),
-        float(earlier @ stack.covariance @ earlier),
-    )
-    low, high = mover(gap2, (second.low, second.high), gap1, (first.low, first.high), r)
-    towards_none = (change - low if change >= 0 else high - change) / t_quantile(stack.df)
-    p_value = 1.0
-    if change != 0:
-        p_value = 2 * float(stdtr(stack.df, -abs(change) / towards_none)) if towards_none > 0 else 0.0
-    return ChangeInGap(gap1, gap2, change, se, low, high, p_value, stack.df, "MOVER", explanation)
 
 
 def design_effect(stack: Stack) -> np.ndarray:
@@ -275,42 +229,46 @@ def round_design_effect(effects: ArrayLike) -> float | None:
     return max(math.ceil(float(np.median(effects)) * 10 - 1e-9), 10) / 10
 
 
-def effective_n(p: ArrayLike, n: ArrayLike, v: ArrayLike, df: ArrayLike):
+def effective_n(p: ArrayLike, n: ArrayLike, v: ArrayLike, df: ArrayLike, kish: ArrayLike | None = None):
     """Number of independent answers that carry as much as these clustered ones: min(n, p(1-p)/v)(z/t_df)^2.
 
     Any shapes that broadcast: shares, answers, variances of the shares, degrees of freedom (at least 1). Where
-    the variance is 0, or the share is 0 or 1, n stands in for p(1-p)/v. Never more than n.
+    the variance is 0, or the share is 0 or 1, no variance shows what unequal weights cost: Kish's effective
+    answers `kish`, (sum w)^2 / sum w^2, then stand in for p(1-p)/v; n where left out. Never more than n.
 
     Raises ValueError for fewer than one degree of freedom.
 
-    Source: Korn & Graubard 1998, with z for their t of n-1. Notes, formula 4.
+    Source: Korn & Graubard 1998, with z for their t of n-1; Kish 1965, section 11.7. Notes, formula 4.
     """
     p, n, v = np.asarray(p, float), np.asarray(n, float), np.asarray(v, float)
     inside = (p > 0) & (p < 1) & (v > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        independent = np.where(inside, np.minimum(n, p * (1 - p) / v), n)
-    return (independent * (Z95 / t_quantile(df)) ** 2)[()]
+        carried = np.where(inside, p * (1 - p) / v, n if kish is None else kish)
+    return (np.minimum(n, carried) * (Z95 / t_quantile(df)) ** 2)[()]
 
 
-def mover(d1: float, ci1: Interval, d0: float, ci0: Interval, r: float = 0.0) -> Interval:
-    """95% interval of d1 - d0 from their intervals and the correlation `r` of the two estimates.
+def mover(d1: ArrayLike, ci1: tuple, d0: ArrayLike, ci0: tuple, r: ArrayLike = 0.0):
+    """95% interval of d1 - d0 from their intervals and the correlation `r` of the two estimates, (low, high).
 
-    Scalars; estimates and intervals in one unit. With r = 0 it is `newcombe`.
+    Any shapes that broadcast, floats for scalars; estimates and intervals in one unit; NaN passes through. With
+    r = 0 it is `newcombe`.
 
     Raises ValueError where r lies outside [-1, 1].
 
     Source: Zou & Donner 2008, Statistics in Medicine 27, 1693-1702. Notes, formula 5.
     """
-    if not -1 <= r <= 1:
+    d1, d0, r = np.asarray(d1, float), np.asarray(d0, float), np.asarray(r, float)
+    if not np.all((r >= -1) & (r <= 1)):
         raise ValueError("A correlation must lie between -1 and 1.")
 
-    def distance(x: float, y: float) -> float:
+    def distance(x, y):
         # At r = 1 the square is (x - y)^2, which rounding error may put a shade under 0.
-        return math.sqrt(max(x * x + y * y - 2 * r * x * y, 0.0))
+        return np.sqrt(np.maximum(x * x + y * y - 2 * r * x * y, 0.0))
 
     (l1, u1), (l0, u0) = ci1, ci0
     gap = d1 - d0
-    return gap - distance(d1 - l1, u0 - d0), gap + distance(u1 - d1, d0 - l0)
+    low, high = gap - distance(d1 - l1, u0 - d0), gap + distance(u1 - d1, d0 - l0)
+    return low[()], high[()]
 
 
 def t_quantile(df: ArrayLike):
@@ -319,37 +277,41 @@ def t_quantile(df: ArrayLike):
 
     if not np.all(np.asarray(df) >= 1):
         raise ValueError("Student's t needs at least one degree of freedom: two practices.")
-    return stdtrit(df, 0.975)
+    # Thousands of cells share a few degrees of freedom, and each costs a search.
+    distinct, at = np.unique(df, return_inverse=True)
+    return stdtrit(distinct, 0.975)[at].reshape(np.shape(df))[()]
 
 
-def _correlation(covariance: float, v1: float, v0: float) -> float:
-    if v1 <= 0 or v0 <= 0:
-        return 0.0
-    return min(1.0, max(-1.0, float(covariance / math.sqrt(v1 * v0))))
+def correlation(covariance: ArrayLike, v1: ArrayLike, v0: ArrayLike):
+    """Correlation of two estimates, any shapes that broadcast, within [-1, 1]; 0 where either has no variance."""
+    product = np.asarray(v1, float) * np.asarray(v0, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.where(product > 0, np.asarray(covariance, float) / np.sqrt(product), 0.0)
+    return np.clip(r, -1, 1)[()]
 
 
-def _one_practice_warning(stack: Stack, *cells: int) -> str | None:
+def one_practice_warning(stack: Stack, *cells: int) -> str | None:
     if any(stack.practices[c] == 1 for c in cells):
         return "One arm's answers come from a single practice: the interval cannot see how practices differ there."
     return None
 
 
-def _share(stack: Stack, cell: int) -> float | None:
+def share(stack: Stack, cell: int) -> float | None:
     return float(stack.shares[cell]) if stack.n[cell] else None
 
 
-def _check_cells(stack: Stack, *cells: int) -> None:
+def check_cells(stack: Stack, *cells: int) -> None:
     if any(not 0 <= c < len(stack.shares) for c in cells):
         raise ValueError(f"Cell codes must lie between 0 and {len(stack.shares) - 1}.")
 
 
-def _whole(codes: ArrayLike, name: str) -> np.ndarray:
+def whole(codes: ArrayLike, name: str) -> np.ndarray:
     codes = np.asarray(codes)
     if codes.size and not np.issubdtype(codes.dtype, np.integer):
         raise ValueError(f"{name} must hold whole-number codes.")
     return codes.astype(np.int64)
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
+def frozen(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
