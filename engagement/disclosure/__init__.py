@@ -38,6 +38,12 @@ from engagement.disclosure.rules import (
     print_share,
     share_cell,
 )
+from engagement.disclosure.summaries import (
+    Response,
+    print_distribution,
+    print_response,
+    publish_index,
+)
 
 __all__ = [
     "AT_LEAST",
@@ -51,6 +57,7 @@ __all__ = [
     "GroupPrint",
     "ItemPrint",
     "PrintedShare",
+    "Response",
     "analytic_gap_interval",
     "analytic_interval",
     "band",
@@ -62,8 +69,11 @@ __all__ = [
     "participation_band",
     "participation_percent",
     "print_change",
+    "print_distribution",
     "print_gap_points",
+    "print_response",
     "print_share",
+    "publish_index",
     "publish_item",
     "roster_interval",
     "share_cell",
