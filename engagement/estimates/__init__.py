@@ -67,9 +67,16 @@ from engagement.estimates.reliability import (
     compare_measurement,
     index_means,
     ownership_index,
-    reliability,
+    scale_reliability,
 )
-from engagement.estimates.small import BetaBinomial, Funnel, Posterior, beta_binomial, funnel, posterior
+from engagement.estimates.small import (
+    BetaBinomial,
+    Funnel,
+    Posterior,
+    beta_binomial,
+    funnel,
+    posterior_shares,
+)
 
 __all__ = [
     "MAKING_DATA_COUNT",
@@ -126,11 +133,11 @@ __all__ = [
     "newcombe",
     "ownership_index",
     "partial_sums",
-    "posterior",
-    "reliability",
+    "posterior_shares",
     "roster_bounds",
     "round_design_effect",
     "run_chart",
+    "scale_reliability",
     "t_quantile",
     "trend_in_gap",
     "trend_in_level",

@@ -149,7 +149,7 @@ def index_means(
     return tuple(_index_mean(stack, g, int(missing[g])) for g in range(groups)), stack
 
 
-def reliability(scores: ArrayLike) -> Reliability:
+def scale_reliability(scores: ArrayLike) -> Reliability:
     """Alpha, omega and item-rest correlations of the people who answered every item.
 
     `scores`: shape (people, items). Refused, with the reason, under 100 complete answers, under 3 items, and where
@@ -218,7 +218,7 @@ def compare_measurement(scores: ArrayLike, leader: ArrayLike, practice: ArrayLik
         raise ValueError("leader must be 1 for a leader and 0 for a grassroots member.")
     whole = np.isfinite(x).all(axis=1)
     x, arm, practice = x[whole], leader[whole].astype(int), practice[whole]
-    ours, theirs = reliability(x[arm == 1]), reliability(x[arm == 0])
+    ours, theirs = scale_reliability(x[arm == 1]), scale_reliability(x[arm == 0])
     n1, n0 = ours.n, theirs.n
     gaps = (x[arm == 1].mean(axis=0) - x[arm == 0].mean(axis=0)) * 25 if n1 and n0 else None
     summary = (

@@ -141,7 +141,7 @@ def beta_binomial(y: ArrayLike, n: ArrayLike) -> BetaBinomial:
     )
 
 
-def posterior(fit: BetaBinomial, y: ArrayLike, n: ArrayLike, *, threshold: float) -> Posterior:
+def posterior_shares(fit: BetaBinomial, y: ArrayLike, n: ArrayLike, *, threshold: float) -> Posterior:
     """Each practice's shrunk share, 95% interval and probability of lying below `threshold` (a fraction).
 
     `y`, `n`: as for `beta_binomial`, and also practices that took no part in the fit; one without answers gets
