@@ -98,7 +98,7 @@ def kish(weights: ArrayLike) -> tuple[float | None, float]:
 def margin(name: str, answered: ArrayLike, roster: ArrayLike) -> Margin:
     """The margin of one variable: its categories among those who answered, (n,), and on the roster, (N,).
 
-    Labels of any kind that has a text; an unknown value is a category like any other, say "". A category on the
+    Labels of any kind that has a text; None, an unknown value, is a category like any other. A category on the
     roster from which nobody answered is merged into the one with the lowest response rate (ties: first by name),
     for weights cannot stand for nobody; the margin reports it.
 
@@ -442,7 +442,10 @@ def _counted(name: str, answered, roster) -> tuple[Counter, Counter]:
 
 
 def _labels(labels: ArrayLike) -> np.ndarray:
-    return np.asarray(labels).astype(str).astype(object)
+    """Labels as texts, "" for None."""
+    return np.array(
+        ["" if label is None else str(label) for label in np.asarray(labels, object)], dtype=object
+    )
 
 
 def _positive(weights: ArrayLike) -> np.ndarray:
