@@ -16,6 +16,9 @@ _BANDS = ((50, "50+"), (30, "30–49"), (20, "20–29"), (15, "15–19"), (10, "
 _TOP, _BOTTOM, _STEP = 90, 10, 5
 _HALF_STEP = Fraction(5, 200)
 _ALPHA = 0.05
+ENDS_FROM = 10  # below it the two end bands of a printed band of answers would meet
+_TOPS = (90, 85, 80, 75, 60)  # the tops that `end_bands` gives for the floors of bands; bottoms mirror them
+_HELD = 4  # an end band holds this many people: the three whose answers an intruder may have, and one more
 
 
 def band(n: int) -> str | None:
@@ -48,22 +51,53 @@ def nearest_5(share: Fraction) -> int:
     return _STEP * math.floor(share * 20 + Fraction(1, 2))
 
 
-def print_share(y: int, n: int) -> tuple[int, str | None]:
+def end_bands(n: int) -> tuple[int, int]:
+    """Ends that hold at least four people among `n` answers, as (bottom, top) percent in fives: 12 gives (35, 65).
+
+    "At most 35" then leaves open whether none, one, ... or four of twelve were favourable, so that somebody who
+    holds three of the answers still cannot tell the others'. Never inside 10 and 90. Where bottom is not below
+    top (eight answers and fewer) the two ends cannot be told apart and no share can be printed so.
+
+    Raises ValueError for fewer than 4 answers, or a number that is no count.
+    """
+    n = whole(n)
+    if n < _HELD:
+        raise ValueError(f"An end band needs {_HELD} answers.")
+    bottom = next(v for v in range(_BOTTOM, 101, _STEP) if count_range(v, AT_MOST, n)[1] >= _HELD)
+    top = next(v for v in range(_TOP, -1, -_STEP) if count_range(v, AT_LEAST, n)[0] <= n - _HELD)
+    return bottom, top
+
+
+def count_range(value: int, cap: str | None, n: int) -> tuple[int, int]:
+    """Least and greatest number of favourable answers among `n` that print as `value` with `cap`. No errors."""
+    low = max(math.ceil((Fraction(value, 100) - _HALF_STEP) * n), 0)
+    high = min(math.ceil((Fraction(value, 100) + _HALF_STEP) * n) - 1, n)
+    return (0 if cap == AT_MOST else low), (n if cap == AT_LEAST else high)
+
+
+def print_share(y: int, n: int, *, ends: bool = False) -> tuple[int, str | None]:
     """Printed share of `y` favourable among `n` answers, as the pair (percent, cap).
 
     To the nearest 5. Everything that rounds to 90 or more is (90, "at_least"), to 10 or less (10, "at_most"),
-    so a true 0% or 100% is never seen; otherwise the cap is None.
+    so a true 0% or 100% is never seen; otherwise the cap is None. With `ends` the two ends begin where
+    `end_bands` says for the floor of the band of `n`, so that they tell of `n` no more than its band.
 
-    Raises ValueError unless 0 <= y <= n and n > 0: where nobody answered there is no share.
+    Raises ValueError unless 0 <= y <= n and n > 0 (where nobody answered there is no share), and with `ends`
+    below 10 answers.
     """
     y, n = whole(y), whole(n)
     if not 0 <= y <= n or n == 0:
         raise ValueError("A share needs 0 <= favourable <= answered, and at least one answer.")
+    bottom, top = _BOTTOM, _TOP
+    if ends:
+        if n < ENDS_FROM:
+            raise ValueError(f"End bands of four need {ENDS_FROM} answers.")
+        bottom, top = end_bands(band_floor(n))
     value = _STEP * ((40 * y + n) // (2 * n))
-    if value >= _TOP:
-        return _TOP, AT_LEAST
-    if value <= _BOTTOM:
-        return _BOTTOM, AT_MOST
+    if value >= top:
+        return top, AT_LEAST
+    if value <= bottom:
+        return bottom, AT_MOST
     return value, None
 
 
@@ -74,10 +108,10 @@ def share_cell(value: int, cap: str | None) -> tuple[Fraction, Fraction]:
 
     Raises ValueError for a pair that `print_share` never gives.
     """
-    if (value, cap) == (_TOP, AT_LEAST):
-        return Fraction(_TOP, 100) - _HALF_STEP, Fraction(1)
-    if (value, cap) == (_BOTTOM, AT_MOST):
-        return Fraction(0), Fraction(_BOTTOM, 100) + _HALF_STEP
+    if cap == AT_LEAST and value in _TOPS:
+        return Fraction(value, 100) - _HALF_STEP, Fraction(1)
+    if cap == AT_MOST and 100 - value in _TOPS:
+        return Fraction(0), Fraction(value, 100) + _HALF_STEP
     if cap is None and _BOTTOM < value < _TOP and value % _STEP == 0:
         return Fraction(value, 100) - _HALF_STEP, Fraction(value, 100) + _HALF_STEP
     raise ValueError(f"No share prints as {value} with cap {cap}.")
@@ -111,14 +145,19 @@ def participation_band(answered: int, invited: int) -> str | None:
 
 
 def print_change(
-    delta: float | None, low: float | None, high: float | None, p_adjusted: float | None, capped: bool
+    delta: float | None,
+    low: float | None,
+    high: float | None,
+    p_adjusted: float | None,
+    capped: bool,
+    words: tuple[str, str, str] = CHANGE_VERDICTS[:3],
 ) -> dict[str, str | int | None]:
     """Printed verdict on the change of a gap, as {"verdict": one of CHANGE_VERDICTS, "points": int or None}.
 
     `delta`, its 95% interval `low`, `high`: exact fractions, later minus earlier. `p_adjusted`: two-sided, over
-    the family of comparisons. `capped`: any of the four shares prints with a cap. "wider" means that leaders
+    the family of comparisons. `capped`: any of the shares prints with a cap. "wider" means that leaders
     moved up against grassroots, whatever the sign of the gap. It takes an interval without 0 and an adjusted p
-    below .05; without interval or p-value: "cannot say".
+    below .05; without interval or p-value: "cannot say". `words` for up, down and neither serve other changes.
 
     Points, to the nearest 5, only for a clear change between uncapped shares and when they do not round to 0.
 
@@ -131,11 +170,11 @@ def print_change(
     if not 0 <= p_adjusted <= 1:
         raise ValueError("A p-value must lie between 0 and 1.")
     if p_adjusted >= _ALPHA or low <= 0 <= high:
-        return {"verdict": "no clear change", "points": None}
+        return {"verdict": words[2], "points": None}
     # Floats of exact fourths and the like: 0.125 must not fall on either side of its tie by rounding error.
     points = nearest_5(Fraction(delta).limit_denominator(10**9))
     return {
-        "verdict": "wider" if delta > 0 else "narrower",
+        "verdict": words[0] if delta > 0 else words[1],
         "points": None if capped or points == 0 else points,
     }
 

@@ -1,16 +1,32 @@
-"""What may be printed beside the table by standing: answers in full for the body, response by group, the index.
+"""What may be printed beside the table by standing: answers in full for the body, response by group, the index,
+weighted shares, the people who answered twice, and how well the index measures.
 
-The first two have rules of their own. The index is made of printed figures alone and therefore adds nothing.
+The index is made of printed figures alone and therefore adds nothing; the others have rules of their own.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import fmean
+from typing import Protocol
 
-from engagement.disclosure.rules import AT_LEAST, AT_MOST, UNCLEAR, band, nearest_5, print_share, whole
+from engagement.disclosure.intervals import PrintedShare, analytic_gap_interval, analytic_interval
+from engagement.disclosure.rules import (
+    AT_LEAST,
+    AT_MOST,
+    UNCLEAR,
+    band,
+    band_floor,
+    nearest_5,
+    print_change,
+    print_share,
+    share_cell,
+    whole,
+)
 
 DISTRIBUTION_FLOOR = 30
+PANEL_FLOOR = 30
 RESPONSE_FLOOR = 10
 ABOUT = "about"
 _LEAST = 5
@@ -140,3 +156,222 @@ def _mean_ends(figures: Sequence[Mapping]) -> dict:
 
 def _first_number(name: str) -> int:
     return int("".join(c if c.isdigit() else " " for c in name).split()[0])
+
+
+@dataclass(frozen=True)
+class WeightedShare:
+    """One arm's weighted share, a fraction, with the answers behind it and the number invited. Never for print."""
+
+    share: float
+    n: int
+    invited: int
+
+
+def print_weighted(
+    arms: Mapping[str, WeightedShare], kish: float, design_effect: float | None, df: int | None
+) -> dict:
+    """Weighted shares of "leader" and "grassroots" and their gap, for arms that are printed unweighted, as JSON.
+
+    Rounded and capped as unweighted shares are; a capped arm enters the gap as the inner end of its cell. Intervals
+    are those for comparing rounds, worked from what is printed, with the design effect of the weights (`kish`,
+    up to a tenth) on top of the round's; None where the round has none.
+
+    Raises ValueError for fewer than 5 answers or a share outside [0, 1].
+    """
+    effect = None if design_effect is None or not df else design_effect * up_to_tenth(kish)
+    groups, shares, inner = {}, {}, {}
+    for arm, figure in arms.items():
+        # Weighted shares are floats: a thousand-millionth part may not decide on which side of an edge they fall.
+        exact = Fraction(figure.share).limit_denominator(10**9)
+        if not 0 <= exact <= 1:
+            raise ValueError("A share must lie between 0 and 1.")
+        value, cap = print_share(exact.numerator, exact.denominator)
+        shares[arm] = PrintedShare(value, cap, band_floor(figure.n), whole(figure.invited))
+        ends = share_cell(value, cap)
+        inner[arm] = exact if cap is None else ends[0] if cap == AT_LEAST else ends[1]
+        groups[arm] = {
+            "share": value,
+            "cap": cap,
+            "analytic": list(analytic_interval(shares[arm], effect, df)) if effect else None,
+        }
+    turned = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, None: None}
+    caps = {groups["leader"]["cap"], turned[groups["grassroots"]["cap"]]} - {None}
+    gap = {
+        "points": None if len(caps) == 2 else nearest_5(inner["leader"] - inner["grassroots"]),
+        "cap": UNCLEAR if len(caps) == 2 else next(iter(caps), None),
+        "analytic": None,
+    }
+    if effect:
+        gap["analytic"] = list(analytic_gap_interval(shares["leader"], shares["grassroots"], effect, df))
+    return {"groups": groups, "gap": gap}
+
+
+def up_to_tenth(effect: float) -> float:
+    """A design effect of 1 or more, upwards to .1; ValueError below 1 (by more than rounding error) or infinite."""
+    if not 1 - 1e-9 <= effect < math.inf:
+        raise ValueError("A design effect must be finite and at least 1.")
+    return max(math.ceil(effect * 10 - 1e-9), 10) / 10
+
+
+@dataclass(frozen=True)
+class PanelCount:
+    """Of one arm in one round: `favourable` of the `n` answers of the panel, and `total` answers of the whole arm."""
+
+    favourable: int
+    n: int
+    total: int
+
+
+def print_panel(
+    before: PanelCount,
+    now: PanelCount,
+    threshold: int,
+    change: tuple[float | None, float | None, float | None, float | None],
+    words: tuple[str, str, str],
+) -> dict:
+    """Shares of the same people in two rounds and the verdict on their change, as JSON.
+
+    Shown where the panel and, in each round, all others of the arm are at least `threshold` (or there are no
+    others): else the panel beside the whole arm would give a few people away. `change`: estimate, interval and
+    p-value, as `print_change`.
+
+    Raises ValueError for a threshold below 5.
+    """
+    if whole(threshold) < 5:
+        raise ValueError("A threshold below 5 answers is never allowed.")
+    for part in (before, now):
+        rest = part.total - part.n
+        if part.n < threshold or 0 < rest < threshold:
+            return {"mark": "hidden"}
+    printed = [
+        dict(zip(("share", "cap"), print_share(p.favourable, p.n), strict=True)) for p in (before, now)
+    ]
+    capped = any(figure["cap"] for figure in printed)
+    return {
+        "mark": "shown",
+        "n": band(min(before.n, now.n)),
+        "before": printed[0],
+        "now": printed[1],
+        **print_change(*change, capped, words),
+    }
+
+
+class Decomposed(Protocol):
+    """What `print_decomposition` reads: as `engagement.estimates.Decomposition`."""
+
+    change: float
+    mix: float
+    turnover: float
+    roles: float | None
+    minds: float | None
+    stayed: int
+    moved: int
+    left: int
+    joined: int
+
+
+def print_decomposition(parts: Decomposed, threshold: int) -> dict:
+    """What moved the total, in points to the nearest 5, as JSON: {"mark", "change", "mix", "turnover", "minds"}.
+
+    Shown where at least 30 people answered twice, and those who came or went are none or at least `threshold` each.
+    "minds" takes in those who changed arm, who are nearly always too few to be shown apart.
+
+    Raises nothing.
+    """
+    comers = [count for count in (parts.left, parts.joined) if count]
+    if parts.stayed < PANEL_FLOOR or parts.minds is None or any(count < threshold for count in comers):
+        return {"mark": "hidden"}
+    figures = {
+        "change": parts.change,
+        "mix": parts.mix,
+        "turnover": parts.turnover,
+        "minds": parts.minds + (parts.roles or 0),
+    }
+    return {
+        "mark": "shown",
+        **{name: nearest_5(Fraction(value).limit_denominator(10**9)) for name, value in figures.items()},
+    }
+
+
+def print_representativeness(r: float | None, answers: int) -> dict:
+    """The R-indicator to .05, from 30 answers up, as JSON: {"mark", "r"}. It speaks of taking part alone."""
+    if r is None or whole(answers) < PANEL_FLOOR:
+        return {"mark": "hidden"}
+    return {"mark": "shown", "r": _to_twentieth(r)}
+
+
+def print_tipping(groups: Mapping[str, Mapping], gap: Mapping) -> dict | None:
+    """How different the silent would have to be for a printed gap to vanish, in points, as JSON.
+
+    {"grassroots", "shared"}: if only the silent of the second arm differ, or those of both arms by the same amount
+    towards each other; None where no such silence removes the gap. Made of printed figures alone: the smallest
+    gap and the fewest answers that print so, downwards to 5, hence "at least". None altogether without a gap.
+
+    Source: tipping-point analysis on a finite roster, d/(1 - n0/N0) and d/((1 - n1/N1) + (1 - n0/N0)).
+    """
+    points = gap.get("points")
+    if gap["mark"] != "shown" or not points or gap["cap"] not in (None, AT_LEAST if points > 0 else AT_MOST):
+        return None
+    size = abs(Fraction(points, 100)) - Fraction(5, 200)
+    leader, grassroots = ((_cell(groups[arm]), _silent(groups[arm])) for arm in ("leader", "grassroots"))
+    towards = 1 if points > 0 else -1
+    alone = _tipping(size, [(grassroots, towards)])
+    shared = _tipping(size, [(leader, -towards), (grassroots, towards)])
+    return {"grassroots": alone, "shared": shared}
+
+
+def _cell(group: Mapping) -> tuple[Fraction, Fraction]:
+    return share_cell(group["share"], group["cap"])
+
+
+def _silent(group: Mapping) -> Fraction:
+    return 1 - Fraction(_first_number(group["n"]), group["N"])
+
+
+def _tipping(size: Fraction, arms: Sequence[tuple[tuple, int]]) -> int | None:
+    silent = sum(share for (_, share), _ in arms)
+    if not silent:
+        return None
+    delta = size / silent
+    for ((low, high), _), sign in arms:
+        # The share with most room to move decides: only where even that has none is it impossible.
+        if (sign > 0 and low + delta > 1) or (sign < 0 and high - delta < 0):
+            return None
+    return 5 * math.floor(delta * 20)
+
+
+class Measured(Protocol):
+    """What `print_reliability` reads: as `engagement.estimates.Reliability`."""
+
+    alpha: float | None
+    alpha_low: float | None
+    alpha_high: float | None
+    omega: float | None
+    n: int
+
+
+def print_reliability(found: Measured, *, one_round: bool) -> dict:
+    """Alpha with its interval and omega to .05, as JSON: {"mark", "n", "alpha", "alpha_interval", "omega"}.
+
+    The interval takes answers as different people's, which rounds taken together are not: it is left out there.
+    Such figures rest on 100 answers or more and have no place in the audit, for they are no sums of answers; to
+    .05 they say next to nothing of one person.
+
+    Raises nothing.
+    """
+    if found.alpha is None:
+        return {"mark": "hidden"}
+    interval = None
+    if one_round and found.alpha_low is not None:
+        interval = [math.floor(found.alpha_low * 20) / 20, math.ceil(found.alpha_high * 20) / 20]
+    return {
+        "mark": "shown",
+        "n": band(found.n),
+        "alpha": _to_twentieth(found.alpha),
+        "alpha_interval": interval,
+        "omega": None if found.omega is None else _to_twentieth(found.omega),
+    }
+
+
+def _to_twentieth(figure: float) -> float:
+    return round(figure * 20) / 20

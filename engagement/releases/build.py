@@ -5,8 +5,11 @@ Everything that anybody will ever see of the round is in the content that leaves
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, update
@@ -18,11 +21,14 @@ from engagement.access.audit import canonical, sha256
 from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.models import Practice, PracticeParticipation, Release, Round, RoundRoster
-from engagement.releases import tally
+from engagement.releases import compare, measures, tally
 
-SCHEMA = 1
+SCHEMA = 2
 HIDDEN = "Too few answers, or showing this would give away a smaller group: both sides of a gap are shown or neither."
 MISSING = "Nobody of this group was invited."
+INDEX = "ownership_index"
+NOT_KNOWN = "not known"
+MEASURED_ITEMS = 3
 POOL_MINIMUM = 10
 SMALL_PRACTICE = 5
 
@@ -90,15 +96,23 @@ def content_of(session: Session, round_: Round) -> dict:
     )
     arms = [arm for arm in tally.ARMS if arm != "staff" or invited["staff"]]
     items = [item for item in promise["items"] if item["kind"] != "text"]
+    core = [item for item in items if item["core"]]
     effect, df = _design_effect(answers, items)
-    changes = _changes(session, round_, promise, answers)
-    printed = []
+    tables = {}
     for item in items:
         counts = {arm: _count(answers, item["key"], arm, invited[arm]) for arm in arms}
-        table = disclosure.publish_item(
+        tables[item["key"]] = disclosure.publish_item(
             counts, threshold=round_.threshold, design_effect=effect, df=df
         ).as_json()
-        change = changes.get(item["key"]) if table["gap"]["mark"] == "shown" else None
+    shown = [item for item in items if tables[item["key"]]["gap"]["mark"] == "shown"]
+    past = compare.past_rounds(session, round_, promise)
+    old = compare.before(session, past)
+    changes = compare.changes(past, old, answers, shown)
+    trends = compare.trends(session, round_, past, answers, shown)
+    weighting, weighted = measures.weighted(session, round_, answers, shown, (effect, df))
+    panels = measures.panels(past, old, answers, shown, round_.threshold)
+    printed = []
+    for item in items:
         printed.append(
             {
                 "item": item["key"],
@@ -108,8 +122,17 @@ def content_of(session: Session, round_: Round) -> dict:
                 "reverse": item["reverse"],
                 "headline": bool(item.get("headline")),
                 "parallels": list(item.get("parallels", [])),
-                **table,
-                "change": change,
+                **tables[item["key"]],
+                "change": None,
+                "levels": None,
+                **changes.get(item["key"], {}),
+                "trend": trends.get(item["key"]),
+                "weighted": weighted.get(item["key"]),
+                "panel": panels.get(item["key"]),
+                "tipping": disclosure.print_tipping(
+                    tables[item["key"]]["groups"], tables[item["key"]]["gap"]
+                ),
+                "distribution": _distribution(answers, item, invited),
             }
         )
     total_invited = sum(invited.values())
@@ -132,9 +155,14 @@ def content_of(session: Session, round_: Round) -> dict:
         "participation": {
             "N": total_invited,
             "answered_percent": disclosure.participation_percent(len(answers.arm), total_invited),
+            "by": _response_by_group(session, round_, answers),
+            "representative": measures.representative(session, round_, answers),
         },
         "practices": _practices(session, round_),
         "items": printed,
+        "index": _index(printed, core),
+        "measuring": _measuring(session, round_, past, answers, core),
+        "weighting": weighting,
         "design_effect": effect,
         "suppressed": _suppressed(printed),
     }
@@ -149,6 +177,78 @@ def _label(promise: dict, arm: str) -> str:
 def _count(answers: tally.Answers, item: str, arm: str, invited: int) -> disclosure.Count:
     rows = answers.scored(item) & (answers.arm == tally.ARMS.index(arm))
     return disclosure.Count(int(np.sum(answers.favourable[item][rows])), int(np.sum(rows)), invited)
+
+
+def _distribution(answers: tally.Answers, item: dict, invited: Counter) -> dict:
+    """Answers in full, leaders and grassroots members together."""
+    member = (answers.arm == 0) | (answers.arm == 1)
+    scores = answers.score[item["key"]][member]
+    return disclosure.print_distribution(
+        {score: int(np.sum(scores == score)) for score, _ in item["labels"]},
+        int(np.sum(answers.dont_know[item["key"]][member])),
+        invited["leader"] + invited["grassroots"],
+    )
+
+
+def _response_by_group(session: Session, round_: Round, answers: tally.Answers) -> list[dict[str, Any]]:
+    """Response rates by what the round keeps of its people; none in an anonymous round."""
+    if not answers.placed:
+        return []
+    rows = session.exec(
+        select(RoundRoster.standing, RoundRoster.strata).where(RoundRoster.round_id == round_.id)
+    ).all()
+    invited = {"standing": Counter(standing for standing, _ in rows)}
+    arms = np.array((*tally.ARMS, "none"))
+    answered = {"standing": Counter(arms[answers.arm].tolist())}
+    if round_.tier == "confidential":
+        for name in tally.STRATA:
+            invited[name] = Counter(strata.get(name) for _, strata in rows)
+            answered[name] = Counter(answers.strata[name].tolist())
+    out = []
+    for by, counts in invited.items():
+        groups = {
+            name or NOT_KNOWN: disclosure.Response(number, answered[by][name])
+            for name, number in counts.items()
+        }
+        for row in disclosure.print_response(groups):
+            out.append({"by": by, **row})
+    return out
+
+
+def _measuring(
+    session: Session, round_: Round, past: Sequence[compare.Past], answers: tally.Answers, core: list[dict]
+) -> dict[str, Any] | None:
+    """How well the core items measure one thing; None with fewer than three of them, or where answers have no place."""
+    items = [item for item in core if item["kind"] == "agree5"]
+    if len(items) < MEASURED_ITEMS or not answers.placed:
+        return None
+    earlier = (
+        (p.round.number, tally.read(session, p.round, [item["key"] for item in items]))
+        for p in itertools.takewhile(lambda p: p.asks(items), past)
+    )
+    return measures.measuring(itertools.chain([(round_.number, answers)], earlier), items)
+
+
+def _index(printed: list[dict], core: list[dict]) -> dict | None:
+    """The ownership index, in the shape of an item. Its line breaks where a core question or its wording changes."""
+    keys = {item["key"] for item in core}
+    items = [item for item in printed if item["item"] in keys]
+    index = disclosure.publish_index(items)
+    if index is None:
+        return None
+    series = sha256(canonical(sorted(item["series"] for item in items)))[:12]
+    return {
+        "item": INDEX,
+        "version": 1,
+        "series": f"{INDEX}/{series}/mean",
+        "text": "Mean of the core questions: " + ", ".join(item["item"] for item in items),
+        "of": [item["item"] for item in items if item["gap"]["mark"] == "shown"],
+        "reverse": False,
+        "headline": False,
+        "parallels": [],
+        **index,
+        "change": None,
+    }
 
 
 def _design_effect(answers: tally.Answers, items: list[dict]) -> tuple[float | None, int | None]:
@@ -171,75 +271,6 @@ def _design_effect(answers: tally.Answers, items: list[dict]) -> tuple[float | N
     if m < 2:
         return None, None
     return estimates.round_design_effect(effects), m - 1
-
-
-def _changes(session: Session, round_: Round, promise: dict, answers: tally.Answers) -> dict[str, dict]:
-    """The verdict on each headline item's gap since the round before, Holm-adjusted over the headline items.
-
-    Only where the wording, the mapping of roles and the mode are those of the round before: over a break
-    nothing is compared.
-    """
-    before = session.exec(
-        select(Round)
-        .where(Round.body_id == round_.body_id, Round.number < round_.number, Round.state == "released")
-        .order_by(Round.number.desc())
-    ).first()
-    if before is None:
-        return {}
-    earlier = json.loads(before.promise)
-    if earlier["standing_map"] != promise["standing_map"] or before.tier != round_.tier:
-        return {}
-    shown = {
-        item["item"]: item
-        for item in json.loads(_content(session, before.id))["items"]
-        if item["gap"]["mark"] == "shown"
-    }
-    old_series = {item["series"] for item in earlier["items"]}
-    headline = [
-        item
-        for item in promise["items"]
-        if item.get("headline") and item["series"] in old_series and item["key"] in shown
-    ]
-    old = tally.read(session, before)
-    if not headline or not (old.placed and answers.placed):
-        return {}
-    found = {item["key"]: _change(old, answers, item["key"]) for item in headline}
-    known = [key for key, change in found.items() if change.p_value is not None]
-    adjusted = dict(zip(known, estimates.holm([found[key].p_value for key in known]), strict=True))
-    out = {}
-    for key, change in found.items():
-        capped = any(group.get("cap") for group in shown[key]["groups"].values()) or _is_capped(answers, key)
-        out[key] = {
-            "since": before.number,
-            **disclosure.print_change(change.change, change.low, change.high, adjusted.get(key), capped),
-        }
-    return out
-
-
-def _change(old: tally.Answers, new: tally.Answers, item: str) -> estimates.ChangeInGap:
-    stacked = []
-    for shift, answers in ((0, old), (2, new)):
-        rows = answers.scored(item) & (answers.arm < 2)
-        # Those without a practice are numbered by round: nothing says who of them answered in both.
-        practice = np.where(answers.practice < 0, 2 * answers.practice - shift // 2, answers.practice)
-        stacked.append((practice[rows], answers.arm[rows] + shift, answers.favourable[item][rows]))
-    stack = estimates.linearised(*(np.concatenate(parts) for parts in zip(*stacked, strict=True)), cells=4)
-    return estimates.change_in_gap(stack, 0, 1, 2, 3)
-
-
-def _is_capped(answers: tally.Answers, item: str) -> bool:
-    for arm in (0, 1):
-        rows = answers.scored(item) & (answers.arm == arm)
-        n = int(rows.sum())
-        if n and disclosure.print_share(int(answers.favourable[item][rows].sum()), n)[1]:
-            return True
-    return False
-
-
-def _content(session: Session, round_id: int) -> str:
-    return session.exec(
-        select(Release.content).where(Release.round_id == round_id).order_by(Release.revision.desc())
-    ).first()
 
 
 def _practices(session: Session, round_: Round) -> list[dict]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from engagement.instrument.bank import favourable
 from engagement.models import Response, Round
 
 ARMS = ("leader", "grassroots", "staff")
+STRATA = ("role", "locality", "size")
 _response = Response.__table__
 
 
@@ -21,21 +23,32 @@ class Answers:
     """One round's answers: `arm` (rows,) indexes `ARMS`, -1 for none of them; `practice` (rows,) the cluster of each:
     a practice's id, or a number below 0 of their own for people who belong to none; `placed`: whether answers carry
     practices at all (an anonymous round's do not); `favourable` maps an item key to (rows,) floats: 1, 0, or NaN
-    where the item has no score."""
+    where the item has no score. `score` has the scores themselves in the same way, and `dont_know` (rows,) truth
+    values. `strata` maps "role", "locality" and "size" to (rows,) texts or None; `before` and `now` are the panel
+    codes that join neighbouring rounds, None where there are none."""
 
     arm: np.ndarray
     practice: np.ndarray
     placed: bool
     favourable: dict[str, np.ndarray]
+    score: dict[str, np.ndarray] = field(default_factory=dict)
+    dont_know: dict[str, np.ndarray] = field(default_factory=dict)
+    strata: dict[str, np.ndarray] = field(default_factory=dict)
+    before: np.ndarray | None = None
+    now: np.ndarray | None = None
 
     def scored(self, item: str) -> np.ndarray:
         """Rows with a score on the item and in an arm."""
         return ~np.isnan(self.favourable[item]) & (self.arm >= 0)
 
 
-def read(session: Session, round_: Round) -> Answers:
-    """Read a mixed round's answers, against the items of its promise."""
-    items = [item for item in json.loads(round_.promise)["items"] if item["kind"] != "text"]
+def read(session: Session, round_: Round, keys: Collection[str] | None = None) -> Answers:
+    """Read a mixed round's answers, against the items of its promise: all of them, or those of `keys`."""
+    items = [
+        item
+        for item in json.loads(round_.promise)["items"]
+        if item["kind"] != "text" and (keys is None or item["key"] in keys)
+    ]
     scores = {
         item["key"]: {
             score: float(favourable(item["kind"], score, reverse=item["reverse"]))
@@ -44,7 +57,14 @@ def read(session: Session, round_: Round) -> Answers:
         for item in items
     }
     rows = session.execute(
-        select(_response.c.standing, _response.c.practice_id, _response.c.answers)
+        select(
+            _response.c.standing,
+            _response.c.practice_id,
+            _response.c.strata,
+            _response.c.panel_before,
+            _response.c.panel_now,
+            _response.c.answers,
+        )
         .where(_response.c.round_id == round_.id)
         .order_by(_response.c.id)
     ).all()
@@ -61,4 +81,16 @@ def read(session: Session, round_: Round) -> Answers:
             key: np.array([table.get(row.answers.get(key), nothing) for row in rows], dtype=float)
             for key, table in scores.items()
         },
+        score={
+            key: np.array(
+                [value if (value := row.answers.get(key)) in table else nothing for row in rows], dtype=float
+            )
+            for key, table in scores.items()
+        },
+        dont_know={
+            key: np.array([row.answers.get(key) == "dont_know" for row in rows], dtype=bool) for key in scores
+        },
+        strata={name: np.array([row.strata.get(name) for row in rows], dtype=object) for name in STRATA},
+        before=np.array([row.panel_before for row in rows], dtype=object),
+        now=np.array([row.panel_now for row in rows], dtype=object),
     )

@@ -64,7 +64,7 @@ def test_figures_are_those_of_the_answers(body):
     assert item["gap"]["points"] == 40  # 71.4 - 32.6 = 38.8
     assert item["groups"]["leader"] == item["groups"]["leader"] | {"N": 14, "n": "10–14", "mark": "shown"}
     assert item["groups"]["grassroots"]["n"] == "30–49"
-    assert content["participation"] == {"N": 60, "answered_percent": 100}
+    assert content["participation"]["N"] == 60 and content["participation"]["answered_percent"] == 100
     assert item["total"] is None and content["suppressed"] == []
 
 
@@ -115,15 +115,18 @@ def test_the_csv_holds_the_same_figures(body):
     assert int(total["percent_or_points"]) == owned(content)["total"]["share"]
 
 
-def test_change_is_told_for_headline_items_on_one_series(body):
-    """A gap that widens from 0 to 65 points is told as wider; other items carry no verdict."""
+def test_change_is_told_within_one_series(body):
+    """A gap that widens from 0 to 65 points is told as wider, and its levels as up and down; a question that is
+    not a headline is told as explored."""
     _, _, run = body
     run(leaders_for=6, others_for=20)
     content = run(leaders_for=11, others_for=7)
     changes = {item["item"]: item["change"] for item in content["items"]}
     assert changes["owned"]["verdict"] == "wider" and changes["owned"]["since"] == 1
     assert changes["owned"]["points"] > 0 and changes["owned"]["points"] % 5 == 0
-    assert {key for key, change in changes.items() if change} == {"owned", "decisions_members"}
+    assert {key for key, change in changes.items() if not change["explored"]} == {"owned", "decisions_members"}
+    levels = owned(content)["levels"]
+    assert (levels["leader"]["verdict"], levels["grassroots"]["verdict"]) == ("up", "down")
 
 
 def test_no_change_is_told_over_a_new_wording(body):
