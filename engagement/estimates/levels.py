@@ -6,7 +6,7 @@ the mean, and the full distribution. Bases are per item, with every reason for a
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -118,7 +118,7 @@ def level(
     Source: Wilson 1927 on the finite-roster n; Wilson on the effective n of Korn & Graubard 1998; net by MOVER,
     Zou & Donner 2008, with the covariance of the two shares; mean by linearisation, Binder 1983, with Student's t.
     """
-    answers, practice = _checked(answers, points), whole(practice, "practice")
+    answers, practice = _checked(answers, practice, points)
     inside = _rows(within, answers)
     given = answers[inside]
     scored = inside & (answers > 0)
@@ -132,7 +132,7 @@ def level(
 
     favourable, unfavourable = answers > points - 2, answers <= 2
     shares = _stack(practice, scored, [favourable, unfavourable], weights)
-    scores = _stack(practice, scored, [answers], weights)
+    scores = _points(_stack(practice, scored, [answers], weights))
     weight = np.bincount(answers[scored], _plain(weights, scored), points + 1)[1:]
     net, mean = analytic_gap(shares, 0, 1), contrast(scores, {0: 1})
     p = float(shares.shares[0])
@@ -192,14 +192,14 @@ def difference(
     Source: Hedges 1981, Journal of Educational Statistics 6: g = J difference / pooled SD, J = 1 - 3/(4 df - 1),
     df = n1 + n0 - 2.
     """
-    answers, practice = _checked(answers, points), whole(practice, "practice")
+    answers, practice = _checked(answers, practice, points)
     first, second = _rows(first, answers), _rows(second, answers)
     if np.any(first & second):
         raise ValueError("A person cannot be in both groups: make the two groups without anybody in common.")
     scored = (first | second) & (answers > 0)
     cell = np.where(scored, np.where(first, 1, 0), -1)
     share_stack = _cells(practice, cell, answers > points - 2, weights)
-    score_stack = _cells(practice, cell, answers, weights)
+    score_stack = _points(_cells(practice, cell, answers, weights))
     n0, n1 = score_stack.n.tolist()
     favourable = analytic_gap(share_stack, 1, 0)
     if not (n1 and n0):
@@ -252,6 +252,11 @@ def _cells(practice, cell, y, weights) -> Stack:
     return linearised(practice[rows], cell[rows], y[rows], _plain(weights, rows), cells=2)
 
 
+def _points(stack: Stack) -> Stack:
+    """A stack of points of a scale. Where everybody gave the lowest, 1, it would pass for one of shares."""
+    return replace(stack, binary=False)
+
+
 def _plain(weights, rows) -> np.ndarray:
     if weights is None:
         return np.ones(int(rows.sum()))
@@ -261,15 +266,17 @@ def _plain(weights, rows) -> np.ndarray:
     return w[rows]
 
 
-def _checked(answers, points: int) -> np.ndarray:
+def _checked(answers, practice, points: int) -> tuple[np.ndarray, np.ndarray]:
     if points < 4:
         raise ValueError("Two favourable and two unfavourable answers need a scale of at least four points.")
-    answers = whole(answers, "answers")
+    answers, practice = whole(answers, "answers"), whole(practice, "practice")
     if answers.ndim != 1 or np.any((answers > points) | (answers == 0) | (answers < -len(REASONS))):
         raise ValueError(
             f"Answers must be a flat list of scores from 1 to {points}, or codes of reasons (see coded)."
         )
-    return answers
+    if practice.shape != answers.shape:
+        raise ValueError("Give one practice for each answer.")
+    return answers, practice
 
 
 def _rows(within, answers) -> np.ndarray:
