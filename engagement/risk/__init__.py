@@ -1,0 +1,1 @@
+"""Risk of disengagement: arrays and small dataclasses in, small dataclasses out."""
