@@ -5,7 +5,7 @@ import streamlit as st
 
 from engagement.instrument.bank import short_name
 from engagement.releases import read
-from engagement.ui import charts, sentences, show
+from engagement.ui import beside, charts, sentences, show
 from engagement.ui.frame_tools import current
 from engagement.ui.safe import safe_md
 
@@ -17,27 +17,20 @@ Each point is a share or gap of one round, rounded to the nearest 5. Look first 
 - **“Had every member answered”** is a narrower range. It speaks of this roster in this round only, and it supposes
   that those who stayed silent think like those of their group who answered.
 - **“Worst case”** supposes nothing: it is what the gap would be if all who stayed silent had answered one way.
-- Two ranges that overlap do not mean “no change”. The change has its own test, in the last column of the gap table.
+- **The pale band** behind a gap is the worst case.
+- Two ranges that overlap do not mean “no change”. The change from round to round has its own test, and so has the
+  trend over all rounds.
+- **“No clear change”** is the usual outcome of one step. It does not say that nothing changed.
 - **≥ 90 and ≤ 10** are as far as a share is ever shown. Nobody is shown as 100% or 0%.
 - **“Not published”** means that the figure could point at people. It is not zero, and it gives no hint of the figure.
 - **“Not asked”** means that the round left the question out. **“Nobody invited”** means that a group was empty.
 """
 
-WORKED_OUT = """
-- A share is the number of favourable answers (agree and strongly agree) over all answers to the question.
-  “I do not know” and blank answers count as no answer.
-- The gap is the leaders' share minus the grassroots members' share. A member's group is the role held when the round
-  was launched.
-- Range had every member answered: Wilson limits on each share, with the finite number of members taken into account,
-  joined by Newcombe's method 10 (1998).
-- Range for comparing rounds: Wilson limits on each share after dividing the number of answers by the round's design
-  effect, joined in the same way. The design effect says how much alike people of one practice answer.
-- Worst case: bounds after Manski.
-- Every range is worked out from all counts that would print the same share, then widened to the next 5, so that it
-  says no more about anybody than the share does. That makes it a little wider than a textbook would have it.
-- The verdict on change comes from the exact answers of both rounds, clustered on practices, with Holm's correction
-  for the number of headline questions.
-- Both groups are published or neither. Where neither is, the two together are shown if they are enough.
+PRINTED = """
+Every range is worked out from all counts that would print the same share, then widened to the next 5, so that it says
+no more about anybody than the share does. That makes it a little wider than a textbook would have it. “I do not know”
+and blank answers count as no answer. Both groups are published or neither; where neither is, the two together are shown
+if they are enough. The verdicts on change and trend come from the exact answers.
 """
 
 
@@ -60,10 +53,44 @@ def published(figures) -> None:
                 "Asked by": figure.publisher,
             }
         )
+    for text in dict.fromkeys(figure.carries for figure in figures if figure.carries):
+        st.text(text)
     with st.expander("The figures, with sources and cautions"):
         show.table(pd.DataFrame(rows), alt="Published figures on similar questions")
         for asked, source, caveat in dict.fromkeys((f.asked, f.source, f.caveat) for f in figures):
             st.text(f"{asked}. {source}. {caveat}")
+
+
+def behind(history, content, item) -> None:
+    """What lies behind the newest gap: change, trend, silence, weights, the same people, answers in full."""
+    number = content["round"]["number"]
+    st.header(f"What is behind it in round {number}", anchor=False)
+    said = {
+        "The last step": sentences.change_sentence(item),
+        "The trend": beside.trend_sentence(content, item),
+        "Each group": beside.levels_sentence(content, item),
+        "The silent": beside.tipping_sentence(content, item),
+        "The same people": beside.panel_sentence(content, item),
+        "What moved": beside.moved_sentence(item),
+        "Ups and downs": beside.usual_ups_and_downs(history, item["item"]),
+    }
+    for about, sentence in said.items():
+        if sentence:
+            st.markdown(f"**{about}.** {safe_md(sentence)}")
+    left, right = st.columns(2, gap="large")
+    options = beside.distribution_table(item)
+    if remark := beside.distribution_sentence(item):
+        with left:
+            st.markdown("**Answers in full**")
+            if options is not None:
+                show.table(options, alt=f"Answers in full in round {number}")
+            show.note(remark)
+    weights = beside.weighted_table(content, item)
+    if weights is not None:
+        with right:
+            st.markdown("**Weighted and unweighted**")
+            show.table(weights, alt=f"Weighted and unweighted figures of round {number}")
+            show.note(beside.weighting_sentence(content))
 
 
 here = current()
@@ -86,7 +113,10 @@ figures = show.figures_for(newest)
 versions = charts.wordings(history, key)
 place, when = here.body.name, sentences.period(history)
 
-show.quote(newest["text"])
+if key == beside.INDEX:
+    st.text("Mean over the core questions: " + ", ".join(short_name(of) for of in newest["of"]) + ".")
+else:
+    show.quote(newest["text"])
 st.header(safe_md(sentences.headline(history, key)), anchor=False)
 show.note(f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds.")
 show.chart("trend", history, key, charts.trend_alt(history, key), figures)
@@ -107,7 +137,7 @@ with right:
 st.header(safe_md(sentences.change_heading(history, key)), anchor=False)
 show.note(
     f"{leaders} minus {sentences.group_name(history[-1], 'grassroots')} in percentage points, {place}, {when}. "
-    "Bars: the range for comparing rounds. At 0 there is no gap."
+    "Bars: the range for comparing rounds. Pale bands: the worst case, whatever the silent think. At 0 there is no gap."
 )
 show.chart("gap", history, key, charts.gap_alt(history, key), figures)
 left, right = st.columns(2, gap="large")
@@ -123,18 +153,25 @@ with right:
 for brief in status.checking:
     st.info(sentences.checking_sentence(brief.number), icon=":material/hourglass_top:")
 
+last = next(content for content in reversed(history) if sentences.item_of(content, key) is newest)
+behind(history, last, newest)
+
 if figures:
     published(figures)
 
-st.header("Wordings", anchor=False)
-if len(versions) > 1:
-    st.text("The line is broken where the wording changed: answers to different words are not compared.")
-for name, text in versions:
-    st.markdown(f"**{safe_md(name)}**")
-    show.quote(text)
+if key != beside.INDEX:
+    st.header("Wordings", anchor=False)
+    if len(versions) > 1:
+        st.text("The line is broken where the wording changed: answers to different words are not compared.")
+    for name, text in versions:
+        st.markdown(f"**{safe_md(name)}**")
+        show.quote(text)
 
 with st.expander("How to read this"):
     st.markdown(READING)
-with st.expander("How it was worked out"):
-    st.markdown(WORKED_OUT)
+with st.expander(f"How it was worked out in round {last['round']['number']}"):
+    show.table(
+        beside.worked_out(last, newest), alt="Each figure with its formula, its answers and its source"
+    )
+    st.markdown(PRINTED)
 show.downloads(status.latest_id, history[-1]["round"]["number"])

@@ -33,7 +33,7 @@ class Reference:
     `percent` (favourable answers; percentage points where `group` is "gap") is None where the source gives only
     words, which are in `quoted`. `half_width` is half of a 95% interval in points, where it could be derived.
     `distribution` is per cent from strongly disagree to strongly agree. `caveat` holds for the question and its
-    series, `note` for this figure alone.
+    series, `note` for this figure alone; `carries` says what the question's figures can bear, where they are few.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Reference:
     mark: str
     caveat: str
     note: str | None = None
+    carries: str | None = None
 
     @property
     def group_name(self) -> str:
@@ -101,6 +102,7 @@ def references() -> dict[str, Reference]:
                 mark=figure["mark"],
                 caveat=" ".join(caveat for caveat in caveats if caveat),
                 note=figure.get("note"),
+                carries=question.get("carries"),
             )
             if reference.id in found:
                 raise ValueError(f"references.toml holds {reference.id} twice")

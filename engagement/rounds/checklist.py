@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from typing import Any
 STOP, WARN, OK = "stop", "warn", "ok"
 SHORTEST = timedelta(minutes=5)
 USUAL_RESPONSE = 0.6
+# Until a first round says otherwise: how much alike people of one practice answer, how much two rounds' shares have in
+# common because people come back, and the shares published for CCGs in 2013.
+USUAL_EFFECT = 1.3
+USUAL_OVERLAP = 0.3
+PUBLISHED_LEADERS, PUBLISHED_MEMBERS = 0.66, 0.35
+FEWEST_PRACTICES = 2
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,16 @@ class Check:
     level: str
     title: str
     text: str
+
+
+@dataclass(frozen=True)
+class Last:
+    """Printed figures of the newest release: shares of both arms on the first headline item (0 to 1), the round's
+    design effect (at least 1), None where there was none."""
+
+    leaders: float
+    grassroots: float
+    design_effect: float | None
 
 
 def people(count: int) -> str:
@@ -42,11 +59,13 @@ def check(
     words: dict[str, str],
     box_problem: str | None,
     response: float | None,
+    last: Last | None = None,
 ) -> list[Check]:
     """All findings on a draft.
 
     `standings`: the standing of each person who would be invited. `without_voice`: open practices from which
-    nobody would be. `response`: the share (0 to 1) that answered last time, None in a first round.
+    nobody would be. `response`: the share (0 to 1) that answered last time, None in a first round. `last`: what
+    was published of the round before, to reckon from what this one could show.
     """
     return [
         _roster(standings, practices, without_voice, words),
@@ -54,6 +73,7 @@ def check(
         *(Check(WARN, "Questions", text) for text in item_warnings),
         _dates(now, opens_at, closes_at),
         _arms(Counter(standings), tier, threshold, words, response),
+        *_power(Counter(standings), practices, tier, threshold, items, words, response, last),
     ]
 
 
@@ -132,6 +152,57 @@ def _arms(counts: Counter, tier: str, threshold: int, words: dict[str, str], res
     return Check(
         OK, title, f"Yes, {source}: {arms} will be invited, and each group needs {threshold} answers."
     )
+
+
+def _power(counts: Counter, practices, tier, threshold, items, words, response, last) -> list[Check]:
+    """The smallest change that this roster could show at this response, and the chance that a gap is shown."""
+    from engagement.estimates import ExpectedArm, detectable
+
+    title = "What could it show?"
+    if tier == "anonymous":
+        return [
+            Check(OK, title, "A level, not a change: anonymous answers cannot be compared between rounds.")
+        ]
+    if not (counts["leader"] and counts["grassroots"]) or practices < FEWEST_PRACTICES:
+        return []
+    rate = USUAL_RESPONSE if response is None else response
+    effect = USUAL_EFFECT if last is None or last.design_effect is None else last.design_effect
+    shares = (last.leaders, last.grassroots) if last else (PUBLISHED_LEADERS, PUBLISHED_MEMBERS)
+    arms = [
+        ExpectedArm(counts[arm], rate, share, effect, USUAL_OVERLAP)
+        for arm, share in zip(("leader", "grassroots"), shares, strict=True)
+    ]
+    headline = max(1, sum(bool(item.get("headline")) for item in items))
+    found = detectable(*arms, threshold=threshold, items=headline, practices=practices)
+    basis = "this roster and last round's response and shares" if last else "this roster and usual figures"
+    chance = _in_ten(found.chance_shown)
+    if found.gap is None:
+        text = f"From {basis}: no change between two rounds, however large, could be told from chance."
+    else:
+        text = (
+            f"From {basis}: a change in the gap between two rounds would have to be at least {_points(found.gap)} to "
+            f"be told from chance (4 times in 5)"
+        )
+        if found.second is not None:
+            text += f"; in the {words['grassroots']}' share alone, {_points(found.second)}"
+        text += ". A trend over several rounds shows less."
+    return [
+        Check(
+            OK,
+            title,
+            f"{text} The chance that enough of both groups answer to show a gap at all is {chance}.",
+        )
+    ]
+
+
+def _points(share: float) -> str:
+    return f"{math.ceil(100 * share)} points"
+
+
+def _in_ten(chance: float) -> str:
+    if chance >= 0.95:
+        return "over 9 in 10"
+    return "under 1 in 10" if chance < 0.05 else f"about {max(1, round(10 * chance))} in 10"
 
 
 def _remedy(threshold: int) -> str:

@@ -22,13 +22,14 @@ from engagement.models import (
     Member,
     Practice,
     Programme,
+    Release,
     Response,
     Round,
     RoundRoster,
 )
 from engagement.roster import standing as roster
 from engagement.rounds import promise
-from engagement.rounds.checklist import STOP, Check, check
+from engagement.rounds.checklist import STOP, Check, Last, check
 from engagement.words import words_of
 
 MAIN_PROGRAMME = "Ownership survey"
@@ -258,7 +259,27 @@ def checklist(session: Session, actor: Actor, round_id: int) -> list[Check]:
         words=words_of(body.words),
         box_problem=problem,
         response=_last_response(session, body.id),
+        last=_last_release(session, body.id, round_.number),
     )
+
+
+def _last_release(session: Session, body_id: int, number: int) -> Last | None:
+    """The printed shares of the newest released round's first headline item that shows both arms."""
+    content = session.exec(
+        select(Release.content)
+        .join(Round, Round.id == Release.round_id)
+        .where(Release.body_id == body_id, Round.number < number)
+        .order_by(Round.number.desc(), Release.revision.desc())
+        .limit(1)
+    ).first()
+    if content is None:
+        return None
+    published = json.loads(content)
+    for item in published["items"]:
+        if item["headline"] and item["gap"]["mark"] == "shown":
+            shares = (item["groups"][arm]["share"] / 100 for arm in ("leader", "grassroots"))
+            return Last(*shares, published["design_effect"])
+    return None
 
 
 def _last_response(session: Session, body_id: int) -> float | None:

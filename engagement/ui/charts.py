@@ -200,7 +200,9 @@ def breaks(history: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any
             continue
         if before is not None and before[1]["series"] != item["series"]:
             old, new = before[1], item
-            if old["version"] != new["version"]:
+            if old["series"].endswith("/mean"):
+                sides = "old questions", "new questions"
+            elif old["version"] != new["version"]:
                 sides = f"wording {old['version']}", f"wording {new['version']}"
             else:
                 sides = "old scale", "new scale"
@@ -438,7 +440,9 @@ def _rounds_chart(
         layers.append(
             alt.Chart(band)
             .mark_rect(opacity=0.13)
-            .encode(x=x, x2="to:Q", y=alt.Y("least:Q", title=title), y2="most:Q", color=colour, tooltip=tooltip)
+            .encode(
+                x=x, x2="to:Q", y=alt.Y("least:Q", title=title), y2="most:Q", color=colour, tooltip=tooltip
+            )
         )
     layers.append(
         alt.Chart(with_range)

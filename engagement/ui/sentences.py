@@ -35,8 +35,10 @@ def favourable(item: Mapping[str, Any]) -> str:
 
 
 def item_of(content: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
-    """The item of a release by its key, None where the round did not ask it."""
-    return next((item for item in content["items"] if item["item"] == key), None)
+    """The item of a release by its key, None where the round did not ask it. The index is an item too."""
+    index = content.get("index")
+    items = [*content["items"], index] if index else content["items"]
+    return next((item for item in items if item["item"] == key), None)
 
 
 def headline_items(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -45,11 +47,14 @@ def headline_items(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def item_keys(history: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Keys of all items ever released: those of the newest round first, in its order, headline items leading."""
+    """Keys of all items ever released: those of the newest round first, in its order, headline items leading, and
+    the index of the core questions after them."""
+    history = list(history)
     keys: dict[str, None] = {}
-    for content in reversed(list(history)):
+    for content in reversed(history):
         asked = sorted(content["items"], key=lambda item: not item["headline"])
         keys.update(dict.fromkeys(item["item"] for item in asked))
+    keys.update(dict.fromkeys(content["index"]["item"] for content in history if content.get("index")))
     return list(keys)
 
 
@@ -194,17 +199,16 @@ def interval_rows(content: Mapping[str, Any], item: Mapping[str, Any]) -> list[t
 def change_sentence(item: Mapping[str, Any] | None) -> str:
     """What became of the gap since the round before, as the verdict of the release."""
     change = item.get("change") if item else None
-    if change is None and item and not item["headline"]:
-        # One verdict a headline item, declared at launch: with a dozen tries, chance alone would find a change.
-        return (
-            "Change is judged for the headline questions only, for with many questions some move by chance."
-        )
     if change is None:
         return "Nothing to compare with yet: no earlier round asked this in the same words."
     since, points = change["since"], change["points"]
     if change["verdict"] in ("wider", "narrower"):
         by = f", by about {abs(points)} points" if points else ""
-        return f"The gap is clearly {change['verdict']} than in round {since}{by}."
+        # Only headline questions were named before launch: of many others, some move by chance.
+        look = (
+            " Not a headline question: take it as something to look into." if change.get("explored") else ""
+        )
+        return f"The gap is clearly {change['verdict']} than in round {since}{by}.{look}"
     if change["verdict"] == "no clear change":
         return (
             f"No clear change since round {since}. Most rounds end like this: moves of this size can come by "
@@ -313,9 +317,14 @@ def headline(history: list[Mapping[str, Any]], key: str) -> str:
         away = (cap == "at_least") == (points > 0)
         size = f"{'' if cap is None else 'at least ' if away else 'at most '}{abs(points)} points"
         ahead, behind = (leaders, members) if points > 0 else (members, leaders)
-        tail = {"wider": ", a wider gap than before", "narrower": ", a narrower gap than before"}.get(
-            (item.get("change") or {}).get("verdict"), ""
-        )
+        tail = {
+            "wider": ", a wider gap than before",
+            "narrower": ", a narrower gap than before",
+            "widening": ", and the gap is widening",
+            "narrowing": ", and the gap is narrowing",
+        }
+        said = [(item.get(kind) or {}).get("verdict") for kind in ("change", "trend")]
+        tail = next((tail[verdict] for verdict in said if verdict in tail), "")
         return f"{ahead[0].upper()}{ahead[1:]} are {size} ahead of {behind} in round {number}{tail}"
     return "No round could publish the gap on this question yet"
 
@@ -330,12 +339,17 @@ def standing(content: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 
 def change_heading(history: list[Mapping[str, Any]], key: str) -> str:
-    """The message of the gap chart: the newest round's verdict where there is one, else how far the gap came."""
+    """The message of the gap chart: the newest round's verdict on the change or the trend, where there is one."""
     newest = item_of(history[-1], key) if history else None
     change = newest.get("change") if newest else None
+    trend = (newest.get("trend") if newest else None) or {}
     if change and change["verdict"] in ("wider", "narrower"):
         by = f" by about {abs(change['points'])} points" if change["points"] else ""
         return f"The gap has become {change['verdict']}{by} since round {change['since']}"
+    if trend.get("verdict") in ("widening", "narrowing"):
+        by = f" by about {abs(trend['points'])} points" if trend["points"] else ""
+        done = {"widening": "widened", "narrowing": "narrowed"}[trend["verdict"]]
+        return f"Over rounds {trend['since']} to {history[-1]['round']['number']} the gap has {done}{by}"
     if change and change["verdict"] == "no clear change":
         return f"No clear change in the gap since round {change['since']}"
     if change:

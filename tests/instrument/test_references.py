@@ -105,3 +105,27 @@ def test_unknown_question_is_an_error():
     """A parallel that names no published question is found out and not drawn as nothing."""
     with pytest.raises(NotFound, match="no/such"):
         references.for_questions(["no/such"])
+
+
+def test_what_two_published_gaps_can_carry_is_recomputed():
+    """Of all splits of 73 only 47 and 26 gives the four published shares; its Newcombe ranges are those quoted."""
+    from engagement.estimates import newcombe, wilson
+
+    def whole(percent, n):
+        return [y for y in range(n + 1) if round(100 * y / n) == percent]
+
+    splits = [
+        n
+        for n in range(1, 73)
+        if all(whole(p, n) for p in (66, 81)) and all(whole(p, 73 - n) for p in (35, 38))
+    ]
+    assert splits == [47]
+    for leaders, others, question in (
+        (66, 35, "kings-fund/owned"),
+        (81, 38, "kings-fund-2013/decisions-members"),
+    ):
+        (y1,), (y0,) = whole(leaders, 47), whole(others, 26)
+        low, high = newcombe(y1 / 47, wilson(y1 / 47, 47), y0 / 26, wilson(y0 / 26, 26))
+        said = references.for_questions([question])[0].carries
+        assert f"a range of {round(100 * low)} to {round(100 * high)}" in said
+        assert f"{leaders}% against {others}%" in said
