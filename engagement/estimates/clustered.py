@@ -102,7 +102,8 @@ def stacked(
     with np.errstate(invalid="ignore"):
         shares = scored.sum(axis=0) / total
         kish = np.where(total > 0, total**2 / square.sum(axis=0), 0.0)
-    influence = influences(weight, scored, shares, total, scale)
+    with np.errstate(invalid="ignore"):
+        influence = np.where(total > 0, residuals(weight, scored, shares, scale) / total, 0.0)
     covariance = np.full((k, k), np.nan)
     if m >= 2:
         covariance = m / (m - 1) * (influence.T @ influence)
@@ -119,21 +120,19 @@ def stacked(
     )
 
 
-def influences(weight: np.ndarray, scored: np.ndarray, shares, total, scale: float = 1.0) -> np.ndarray:
-    """Influence of each practice on each share: (sum wy - p sum w) / W, 0 where it has no answer there.
+def residuals(weight: np.ndarray, scored: np.ndarray, shares: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Weighted residuals of each practice, sum w (y - p) = sum wy - p sum w; 0 where it has no answer.
 
-    `weight`, `scored`: sums of w and wy by practice and cell, any shape; `shares`, `total`: p and W of the cell,
-    of shapes that broadcast.
+    `weight`, `scored`: sums of w and wy by practice and cell, any shape; `shares`: p of the cell, of a shape that
+    broadcasts; `scale`: the largest |y|, at least 1. Over the cell's weight they are the influences e_gk.
 
     A practice that is balanced on its cell cancels only up to rounding error. Left in, that error would be a
     variance of 1e-34 and a correlation made of noise, so it is put to 0.
 
     Source: Binder 1983. Notes, formula 1.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        part = weight / total
-        influence = scored / total - shares * part
-        return np.where(np.abs(influence) >= 1e-12 * scale * part, influence, 0.0)
+    found = scored - shares * weight
+    return np.where(np.abs(found) >= 1e-12 * scale * weight, found, 0.0)
 
 
 @dataclass(frozen=True)

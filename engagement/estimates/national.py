@@ -19,8 +19,8 @@ from engagement.estimates.clustered import (
     correlation,
     effective_n,
     frozen,
-    influences,
     mover,
+    residuals,
     stacked,
     whole,
 )
@@ -130,22 +130,21 @@ def partial_sums(
     if w is not None and not (w.shape == domain.shape and np.all(np.isfinite(w) & (w > 0))):
         raise ValueError("Weights must be positive and finite, one a row.")
     order, pair, domains, practices = _pairs(domain, practice)
-    # Rows in the order of their sums, so that adding them up walks through memory once.
-    y, w = y[order], None if w is None else w[order]
     size, at = 2 * len(domains), arm[order] * len(domains) + pair
+    w = None if w is None else w[order]
 
-    def summed(rows: np.ndarray, values: np.ndarray | None) -> np.ndarray:
-        return np.bincount(at[rows], None if values is None else values[rows], size).reshape(2, -1)
+    def summed(values: np.ndarray) -> np.ndarray:
+        return np.bincount(at, values, size).reshape(2, -1)
 
     shape = (y.shape[1], 2, len(domains))
     n, wy = np.empty(shape), np.empty(shape)
     weight, square = (n, n) if w is None else (np.empty(shape), np.empty(shape))
-    w2 = None if w is None else w * w
-    for j in range(y.shape[1]):
-        answered, favourable = _read(y[:, j])
-        n[j], wy[j] = summed(answered, None), summed(favourable, w)
+    for j, column in enumerate(np.ascontiguousarray(y.T)):
+        # In the order of the sums, adding up walks through memory once.
+        answered, favourable = _read(column[order])
+        n[j], wy[j] = summed(answered), summed(favourable if w is None else w * favourable)
         if w is not None:
-            weight[j], square[j] = summed(answered, w), summed(answered, w2)
+            weight[j], square[j] = summed(w * answered), summed(w * w * answered)
     return Sums(*map(frozen, (domains, practices, n, weight, square, wy)), w is not None)
 
 
@@ -200,7 +199,7 @@ def national_gaps(sums: Sums, roster: ArrayLike | None = None) -> National:
     of_pair = np.repeat(np.arange(len(starts)), members)
 
     def by_domain(values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(values, starts, axis=-1)
+        return np.add.reduceat(values, starts, axis=-1, dtype=float)
 
     items = len(sums.n)
     by_arm, by_gap = (items, 2, len(starts)), (items, len(starts))
@@ -212,10 +211,14 @@ def national_gaps(sums: Sums, roster: ArrayLike | None = None) -> National:
         with np.errstate(invalid="ignore", divide="ignore"):
             shares[j] = by_domain(wy) / total
             kish[j] = np.where(total > 0, total**2 / by_domain(sums.square[j]), 0.0)
-        e = influences(w, wy, shares[j][:, of_pair], total[:, of_pair])
-        n[j], practices[j] = by_domain(sums.n[j]), by_domain(here.astype(float))
-        m[j] = by_domain(here.any(axis=0).astype(float))
-        variance[j], covariance[j] = by_domain(e * e), by_domain(e[0] * e[1])
+        u = residuals(w, wy, shares[j][:, of_pair])
+        n[j], practices[j] = (total if w is sums.n[j] else by_domain(sums.n[j])), by_domain(here)
+        m[j] = by_domain(here[0] | here[1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variance[j] = np.where(total > 0, by_domain(u * u) / total**2, 0.0)
+            covariance[j] = np.where(
+                (total > 0).all(axis=0), by_domain(u[0] * u[1]) / (total[0] * total[1]), 0.0
+            )
 
     known = m >= 2
     with np.errstate(invalid="ignore", divide="ignore"):
