@@ -199,7 +199,9 @@ def compare_measurement(scores: ArrayLike, leader: ArrayLike, practice: ArrayLik
     Each item is regressed on the other items' mean and the arm; the arm's coefficient, in standard deviations of
     the item within arms, is what the item's gap has that the others do not explain. The others' mean measures with
     error, which would leave a part of any true gap in every coefficient: its slope is divided by the
-    reliability (alpha within arms) of that mean. Standard errors leave out one practice at a time.
+    reliability (alpha within arms) of that mean. Standard errors leave out one practice at a time. While an item
+    behaves differently, the most different one leaves the mean that the others are compared by, as long as three
+    stay in it: otherwise it would make good items look bad in the other direction.
 
     An item behaves differently where Holm's p is under .05 and the difference at least .17. Items behave alike
     where none does and no interval reaches half a standard deviation. Otherwise, and with under 30 complete answers
@@ -208,7 +210,7 @@ def compare_measurement(scores: ArrayLike, leader: ArrayLike, practice: ArrayLik
     Raises ValueError for other shapes and for scores outside 1 to 5.
 
     Source: differential item functioning by regression, Zumbo 1999; correction of the matching score after
-    Shealy & Stout 1993, Psychometrika 58; .17: Zwick, Thayer & Mazzeo 1997, Applied Measurement in Education 10;
+    Shealy & Stout 1993, Psychometrika 58; its purification: Holland & Thayer 1988; .17: Zwick, Thayer & Mazzeo 1997, Applied Measurement in Education 10;
     jackknife over clusters: Efron 1982.
     """
     x, leader, practice = _scores(scores), np.asarray(leader), np.asarray(practice)
@@ -234,13 +236,11 @@ def compare_measurement(scores: ArrayLike, leader: ArrayLike, practice: ArrayLik
     if reason:
         return MeasurementComparison(*summary, *[None] * 4, (), "cannot say", f"Cannot say: {reason}")
 
-    difference, se, m = _jackknifed_difference(x, arm, practice)
-    if not np.all(np.isfinite(se)):
+    difference, se, p_value, different, df = _tested(x, arm, practice)
+    if difference is None:
         reason = "the other items do not measure one thing well enough to compare by."
         return MeasurementComparison(*summary, *[None] * 4, (), "cannot say", f"Cannot say: {reason}")
-    half = t_quantile(m - 1) * se
-    p_value = holm(_two_sided(difference, se, m - 1))
-    different = tuple(int(i) for i in np.flatnonzero((p_value < 0.05) & (np.abs(difference) >= DIFFERENT)))
+    half = t_quantile(df) * se
     verdict, statement = _verdict(different, np.abs(difference) + half, n1, n0)
     return MeasurementComparison(
         *summary,
@@ -306,23 +306,45 @@ def _one_factor(correlation: np.ndarray):
     return _frozen(loadings), float(common / (common + own.sum())), None
 
 
-def _jackknifed_difference(x: np.ndarray, arm: np.ndarray, practice: np.ndarray):
-    """Difference of each item, its standard error over practices left out one at a time, and the practices."""
+def _tested(x: np.ndarray, arm: np.ndarray, practice: np.ndarray):
+    """Difference, standard error, adjusted p-value, positions that differ, degrees of freedom; None five times
+    where the items do not go along with one another."""
+    sums = _sums(x, arm, practice)
+    matching = np.arange(x.shape[1])
+    while True:
+        difference, se = _jackknifed_difference(sums, matching)
+        if not np.all(np.isfinite(se)):
+            return (None,) * 5
+        df = len(sums) - 1
+        p_value = holm(_two_sided(difference, se, df))
+        different = np.flatnonzero((p_value < 0.05) & (np.abs(difference) >= DIFFERENT))
+        suspects = np.intersect1d(different, matching)
+        if suspects.size == 0 or matching.size <= FEWEST_ITEMS:
+            return difference, se, p_value, tuple(map(int, different)), df
+        matching = matching[matching != suspects[np.argmax(np.abs(difference[suspects]))]]
+
+
+def _sums(x: np.ndarray, arm: np.ndarray, practice: np.ndarray) -> np.ndarray:
+    """Sums of 1, x and xx' by practice and arm, (m, 2, 1+k, 1+k): leaving a practice out is then one subtraction."""
     names, g = np.unique(practice, return_inverse=True)
-    m, k = len(names), x.shape[1]
-    # Sums of 1, x and xx' by practice and arm: leaving a practice out is then one subtraction.
     z = np.column_stack([np.ones(len(x)), x - x.mean(axis=0)])
-    sums = np.zeros((m, 2, k + 1, k + 1))
+    sums = np.zeros((len(names), 2, z.shape[1], z.shape[1]))
     np.add.at(sums, (g, arm), z[:, :, None] * z[:, None, :])
-    total = sums.sum(axis=0)
-    full = _difference(total)
-    without = _difference(total - sums)
-    return full, np.sqrt((m - 1) / m * ((without - full) ** 2).sum(axis=0)), m
+    return sums
 
 
-def _difference(sums: np.ndarray) -> np.ndarray:
-    """Each item's gap beyond what the others explain, in its standard deviations: (..., 2, 1+k, 1+k) to (..., k)."""
-    k = sums.shape[-1] - 1
+def _jackknifed_difference(sums: np.ndarray, matching: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Difference of each item and its standard error over practices left out one at a time, shape (k,)."""
+    m, total = len(sums), sums.sum(axis=0)
+    full, without = _difference(total, matching), _difference(total - sums, matching)
+    return full, np.sqrt((m - 1) / m * ((without - full) ** 2).sum(axis=0))
+
+
+def _difference(sums: np.ndarray, matching: np.ndarray) -> np.ndarray:
+    """Each item's gap beyond what the other matching items explain, in its standard deviations within arms.
+
+    `sums`: (..., 2, 1+k, 1+k), as `_sums` gives, of centred scores; returns (..., k).
+    """
     n = sums[..., 0, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums[..., 0, 1:] / n[..., None]
@@ -330,11 +352,11 @@ def _difference(sums: np.ndarray) -> np.ndarray:
         covariance = within.sum(axis=-3) / (n.sum(axis=-1) - 2)[..., None, None]
         gap = mean[..., 1, :] - mean[..., 0, :]
         columns = []
-        for i in range(k):
-            others = np.delete(np.arange(k), i)
+        for i in range(sums.shape[-1] - 1):
+            others = matching[matching != i]
             block = covariance[..., others[:, None], others]
-            rest_variance = block.sum(axis=(-2, -1)) / (k - 1) ** 2
-            with_rest = covariance[..., i, others].sum(axis=-1) / (k - 1)
+            rest_variance = block.mean(axis=(-2, -1))
+            with_rest = covariance[..., i, others].mean(axis=-1)
             reliable = _alpha(block)
             slope = with_rest / rest_variance / np.where(reliable > 0, reliable, np.nan)
             unexplained = gap[..., i] - slope * gap[..., others].mean(axis=-1)
