@@ -400,7 +400,7 @@ def cmd_gap(args, context: Context) -> int:
     history = _history(args, context)
     rows = []
     for content in history:
-        for item in content["items"]:
+        for item in [*content["items"], *([content["index"]] if content.get("index") else [])]:
             if args.item and item["item"] != args.item:
                 continue
             rows.append(
@@ -415,6 +415,7 @@ def cmd_gap(args, context: Context) -> int:
                     "total": item["total"],
                     "gap": item["gap"],
                     "change": item["change"],
+                    **{kind: item.get(kind) for kind in ("levels", "trend", "weighted", "tipping")},
                     "suppressed": [
                         {"what": s["what"], "why": s["why"]}
                         for s in content["suppressed"]
@@ -568,6 +569,12 @@ def cmd_doctor(args, context: Context) -> int:
 def cmd_bench(args, context: Context) -> int:
     from engagement import bench
 
+    if args.risk:
+        from engagement.bench import risk
+
+        found = risk.run(args.seeds, say=lambda line: print(line, file=sys.stderr, flush=True))
+        say(args, found, risk.table(found))
+        return 0
     results = bench.run(args.only or None, say=lambda line: print(line, file=sys.stderr, flush=True))
     say(args, results, bench.table(results))
     return 0
@@ -663,6 +670,12 @@ def parser() -> argparse.ArgumentParser:
     command("doctor", cmd_doctor, "check that all is well")
     one = command("bench", cmd_bench, "measure speed against baselines in the same run")
     one.add_argument("--only", action="append", metavar="NAME")
+    one.add_argument(
+        "--risk", action="store_true", help="how good the assessment of practices is, instead of speed"
+    )
+    one.add_argument(
+        "--seeds", type=int, default=30, metavar="N", help="invented bodies a world, with --risk"
+    )
     return top
 
 
