@@ -400,7 +400,7 @@ def cmd_gap(args, context: Context) -> int:
     history = _history(args, context)
     rows = []
     for content in history:
-        for item in [*content["items"], *([content["index"]] if content.get("index") else [])]:
+        for item in content["items"]:
             if args.item and item["item"] != args.item:
                 continue
             rows.append(

@@ -72,7 +72,7 @@ def behind(history, content, item) -> None:
         "The silent": beside.tipping_sentence(content, item),
         "The same people": beside.panel_sentence(content, item),
         "What moved": beside.moved_sentence(item),
-        "Ups and downs": beside.usual_ups_and_downs(history, item["item"]),
+        "Ups and downs": beside.in_control(beside.gap_series(history, item["item"])),
     }
     for about, sentence in said.items():
         if sentence:

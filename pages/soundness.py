@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from engagement.estimates import RULE_SETS
 from engagement.instrument.bank import short_name
 from engagement.releases import read
 from engagement.ui import beside, sentences, show
@@ -15,6 +16,16 @@ answer, “I do not know” included; the form takes no other. Whoever withdrew 
 left before the round was launched were not on its roster. Rates are to the nearest 5 and end at 10 and 90; groups of
 fewer than 10 people are taken together.
 """
+
+CONTROL = """
+It is made of the printed figures and asks whether they do more than wobble. Up to 11 rounds it is a run chart: a median,
+with a long run on one side of it or too few crossings as signs of change (Anhøj). From 12 rounds on it is an XmR chart with
+limits at 2.66 times the mean moving range, as NHS England's “Making Data Count” draws it: one point beyond a limit, a run
+of points on one side of the mean, a run of rises or falls, or two in three near a limit. Run lengths are those of the rule
+set chosen. It begins anew where the wording or the tier changes. It knows nothing of how many answered: for that, each
+gap has its own range on the page Gap over time.
+"""
+PARTICIPATION = "Share taking part"
 
 here = current()
 with here.database.reading() as session:
@@ -31,8 +42,6 @@ st.text(f"{sentences.round_name(content)}, closed on {sentences.closed_on(conten
 st.header("Who answered", anchor=False)
 st.text(sentences.participation_sentence(content))
 st.text(beside.representative_sentence(content))
-if ups := beside.participation_in_control(history):
-    st.text(ups)
 tables = {by: beside.response_table(content, by) for by in beside.BREAKDOWNS}
 found = [(by, table) for by, table in tables.items() if table is not None]
 if not found:
@@ -46,6 +55,26 @@ with st.expander("How response is counted"):
 
 st.header("Weights", anchor=False)
 st.text(beside.weighting_sentence(content) or "No weights were made for this round.")
+
+st.header("More than the usual ups and downs?", anchor=False)
+sets = list(RULE_SETS)
+series = {PARTICIPATION: beside.participation_series(history)} | {
+    f"Gap: {short_name(item['item'])}": beside.gap_series(history, item["item"])
+    for item in sentences.headline_items(content)
+}
+left, right = st.columns(2)
+with left:
+    chosen = st.selectbox("Figure", list(series), key="series")
+with right:
+    rules = st.selectbox("Rule set, from 12 rounds on", sets, key="rules", bind="query-params")
+verdict = beside.in_control(series[chosen], rules)
+if verdict is None:
+    st.text("This takes two rounds with a figure.")
+else:
+    show.control_chart(series[chosen], rules, verdict)
+    st.text(verdict)
+with st.expander("How to read this chart"):
+    st.markdown(CONTROL)
 
 st.header("Do the questions measure one thing?", anchor=False)
 names = {item["item"]: short_name(item["item"]) for item in content["items"]}

@@ -8,6 +8,7 @@ lack any of it; every function then says so or gives nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engagement.ui import sentences
@@ -289,54 +290,106 @@ def _list(keys: Sequence[str], names: Mapping[str, str]) -> str:
     return ", ".join(names.get(key, key) for key in keys)
 
 
-def usual_ups_and_downs(history: Sequence[Mapping[str, Any]], key: str) -> str | None:
-    """Whether the printed gaps of one series do more than wobble: a run chart, or control limits from 12 rounds."""
-    newest = next((item for c in reversed(history) if (item := sentences.item_of(c, key))), None)
-    if newest is None:
-        return None
-    series = newest["series"]
-    gaps = [
-        (content["round"]["number"], item["gap"]["points"])
+@dataclass(frozen=True)
+class Series:
+    """Printed figures of one thing round by round, to be read by a control chart.
+
+    `rounds` and `values`: those with a figure. `rebase_at`: positions at which another series begins (a new wording,
+    other roles counted as leaders). `better`: "up" or "down".
+    """
+
+    what: str
+    unit: str
+    rounds: tuple[int, ...]
+    values: tuple[int, ...]
+    rebase_at: tuple[int, ...]
+    better: str
+
+
+def gap_series(history: Sequence[Mapping[str, Any]], key: str) -> Series:
+    """The printed gaps of an item; rounds that could not give one drop out."""
+    found = [
+        (content["round"]["number"], item["gap"]["points"], item["series"])
         for content in history
-        if (item := sentences.item_of(content, key)) and item["series"] == series
-        and item["gap"]["mark"] == "shown" and item["gap"]["points"] is not None
-    ]  # fmt: skip
-    return in_control(gaps, "gap", "points", better="down")
+        if (item := sentences.item_of(content, key))
+        and item["gap"]["mark"] == "shown"
+        and item["gap"]["points"] is not None
+    ]
+    return _series("gap", " points", found, "down")
 
 
-def participation_in_control(history: Sequence[Mapping[str, Any]]) -> str | None:
-    """The same for the share of the body that takes part."""
-    rates = [
-        (content["round"]["number"], content["participation"]["answered_percent"])
+def participation_series(history: Sequence[Mapping[str, Any]]) -> Series:
+    """The share of the body that took part; a change of tier begins another series, for it asks other people."""
+    found = [
+        (content["round"]["number"], content["participation"]["answered_percent"], content["round"]["tier"])
         for content in history
         if content["participation"]["answered_percent"] is not None
     ]
-    return in_control(rates, "share taking part", "%", better="up")
+    return _series("share taking part", "%", found, "up")
 
 
-def in_control(figures: Sequence[tuple[int, int]], what: str, unit: str, *, better: str) -> str | None:
-    """The verdict of a control chart on (round, printed figure), in words; None for fewer than two rounds."""
-    from engagement.estimates import XmR, control_chart
+def _series(what: str, unit: str, found: list[tuple[int, int, Any]], better: str) -> Series:
+    breaks = [at for at in range(1, len(found)) if found[at][2] != found[at - 1][2]]
+    return Series(what, unit, tuple(f[0] for f in found), tuple(f[1] for f in found), tuple(breaks), better)
 
-    if len(figures) < 2:
+
+def judged(series: Series, rules: str | None = None):
+    """The series as `engagement.estimates.control_chart` reads it; None for fewer than two figures.
+
+    `rules`: the name of one of its rule sets.
+    """
+    from engagement.estimates import MAKING_DATA_COUNT, RULE_SETS, control_chart
+
+    if len(series.values) < 2:
         return None
-    numbers = [number for number, _ in figures]
-    chart = control_chart([value for _, value in figures], better=better)
-    space = "" if unit == "%" else " "
+    return control_chart(
+        series.values,
+        rebase_at=series.rebase_at,
+        rules=RULE_SETS[rules] if rules else MAKING_DATA_COUNT,
+        better=series.better,
+    )
+
+
+def control_headline(series: Series, rules: str | None = None) -> str | None:
+    """The message of the chart: whether the series does more than wobble."""
+    from engagement.estimates import XmR
+
+    chart = judged(series, rules)
+    if chart is None:
+        return None
+    if isinstance(chart, XmR):
+        marked = [number for number, signal in zip(series.rounds, chart.signal, strict=True) if signal]
+        if not marked:
+            return f"The {series.what} goes up and down as usual"
+        rounds = f"Round {marked[0]} stands" if len(marked) == 1 else f"{len(marked)} rounds stand"
+        return f"{rounds} out in the {series.what}"
+    if chart.shift or chart.too_few_crossings:
+        return f"The {series.what} has moved away from where it was"
+    return f"No sign yet that the {series.what} has changed for good"
+
+
+def in_control(series: Series, rules: str | None = None) -> str | None:
+    """The verdict of the chart in words; None for fewer than two figures."""
+    from engagement.estimates import XmR
+
+    chart = judged(series, rules)
+    if chart is None:
+        return None
     if not isinstance(chart, XmR):
+        first, last = series.rounds[chart.first], series.rounds[-1]
         return (
-            f"Run chart of the {what}, rounds {numbers[0]} to {numbers[-1]}, median {chart.median:g}{space}{unit}. "
-            f"{chart.explanation} With 12 rounds it becomes a control chart with limits."
+            f"Run chart of the {series.what}, rounds {first} to {last}, median {chart.median:g}{series.unit}. "
+            f"{chart.explanation} From 12 rounds on it is a control chart with limits."
         )
     found = [
-        f"round {number}: {signal}, {meaning}"
-        for number, signal, meaning in zip(numbers, chart.signal, chart.meaning, strict=True)
+        f"round {number}: {signal} ({meaning})"
+        for number, signal, meaning in zip(series.rounds, chart.signal, chart.meaning, strict=True)
         if signal
     ]
     limits = (
-        f"Control chart of the {what}, rule set {chart.rules.name}: mean {chart.mean[-1]:.0f}, limits "
-        f"{chart.lower[-1]:.0f} to {chart.upper[-1]:.0f}{space}{unit}"
-        + (" (trial limits)." if chart.trial[-1] else ".")
+        f"Control chart of the {series.what}, rule set {chart.rules.name}: mean {chart.mean[-1]:.0f}, limits "
+        f"{sentences.signed(round(chart.lower[-1]))} to {sentences.signed(round(chart.upper[-1]))}{series.unit}"
+        + (", which are trial limits until the thirteenth round." if chart.trial[-1] else ".")
     )
     return f"{limits} " + (
         f"Signals: {'; '.join(found)}." if found else "No round stands out: ups and downs as usual."

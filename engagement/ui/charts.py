@@ -741,6 +741,91 @@ def _dress(chart: altair.LayerChart, look: Style, height: int) -> altair.LayerCh
     )
 
 
+def control_frame(series, chart) -> pandas.DataFrame:
+    """A row a round: figure, centre (mean or median), limits where there are any, and the signal in words."""
+    import pandas as pd
+
+    first = getattr(chart, "first", 0)
+    rows = []
+    for at, (number, value) in enumerate(zip(series.rounds, series.values, strict=True)):
+        inside = at >= first
+        limits = hasattr(chart, "upper")
+        rows.append(
+            {
+                "round": number,
+                "value": value,
+                "centre": chart.mean[at] if limits else chart.median if inside else None,
+                "low": chart.lower[at] if limits else None,
+                "high": chart.upper[at] if limits else None,
+                "group": int(chart.group[at]) if limits else int(inside),
+                "signal": (chart.signal[at] if limits else None) or "none",
+                "meaning": (chart.meaning[at] if limits else None) or "",
+            }
+        )
+    return pd.DataFrame(rows).astype({"centre": "float", "low": "float", "high": "float"})
+
+
+def control_chart(series, chart, theme: str | None = None) -> altair.LayerChart:
+    """A series round by round with its centre and limits; points with a signal are larger and named."""
+    import altair as alt
+
+    look = style(theme)
+    frame = control_frame(series, chart)
+    ends = frame[["value", "low", "high"]].stack().dropna()
+    low, high = 10 * (int(ends.min()) // 10), -10 * (-int(ends.max() + 1) // 10)
+    x = alt.X(
+        "round:Q",
+        scale=alt.Scale(
+            domain=[frame["round"].min() - 0.5, frame["round"].max() + 0.5], nice=False, zero=False
+        ),
+        axis=alt.Axis(values=list(frame["round"]), tickCount=len(frame), format="d", grid=False),
+        title="Round",
+    )
+    y = alt.Y(
+        "value:Q",
+        scale=alt.Scale(domain=[low, high], nice=False, zero=False),
+        title=series.unit.strip() or None,
+    )
+    tooltip = [
+        alt.Tooltip("round:Q", title="Round"),
+        alt.Tooltip("value:Q", title="Figure"),
+        alt.Tooltip("signal:N", title="Signal"),
+    ]
+    base = alt.Chart(frame)
+    layers = [
+        base.mark_line(color=look.faint, strokeWidth=1.5).encode(x=x, y=alt.Y("centre:Q"), detail="group:N"),
+        *(
+            base.mark_line(color=look.faint, strokeWidth=1.5, strokeDash=[6, 4]).encode(
+                x=x, y=alt.Y(f"{end}:Q"), detail="group:N"
+            )
+            for end in ("low", "high")
+            if frame[end].notna().any()
+        ),
+        base.mark_line(color=look.leader, strokeWidth=2).encode(x=x, y=y, detail="group:N"),
+        base.mark_point(filled=True, size=60, color=look.leader, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+    ]
+    last = frame.iloc[[-1]]
+    ends = [
+        ("centre", "mean" if last["low"].notna().all() else "median"),
+        ("low", "limit"),
+        ("high", "limit"),
+    ]
+    for end, name in ends:
+        if last[end].notna().all():
+            layers.append(
+                _text(last.assign(value=last[end], label=name), x, y, look, align="right", dx=34, dy=-9)
+            )
+    marked = frame[frame["signal"] != "none"]
+    if not marked.empty:
+        layers.append(
+            alt.Chart(marked)
+            .mark_point(filled=True, size=170, shape="diamond", color=look.grassroots, opacity=1)
+            .encode(x=x, y=y, tooltip=tooltip)
+        )
+        layers.append(_text(marked.assign(label=marked["signal"]), x, y, look, dy=-16))
+    return _dress(alt.layer(*layers), look, GAP_HEIGHT - 40)
+
+
 # ── In words and in tables ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -23,7 +23,12 @@ RESULTS = (
         "Each question, round by round, with its uncertainty.",
     ),
     ("practices.py", "Practices", ":material/local_hospital:", "How far each practice took part, in bands."),
-    ("soundness.py", "How sound is it?", ":material/verified:", "Who answered, and how far the figures carry."),
+    (
+        "soundness.py",
+        "How sound is it?",
+        ":material/verified:",
+        "Who answered, and how far the figures carry.",
+    ),
 )
 RUNNING = (
     ("rounds.py", "Rounds", ":material/event_repeat:", "Prepare, launch and close rounds."),

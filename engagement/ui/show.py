@@ -10,7 +10,7 @@ import streamlit as st
 from engagement.access import audit
 from engagement.errors import NotFound
 from engagement.instrument import references
-from engagement.ui import charts
+from engagement.ui import beside, charts
 from engagement.ui.safe import safe_md
 
 if TYPE_CHECKING:
@@ -50,6 +50,22 @@ def chart(kind: str, history: list[Mapping[str, Any]], key: str, alt: str, figur
         return False
     st.vega_lite_chart(spec, theme=None, alt=alt, key=f"chart_{kind}_{key}")
     return True
+
+
+def control_chart(series: beside.Series, rules: str, verdict: str) -> None:
+    """Draw a control or run chart of printed figures under its message, with its verdict as its alternative and its
+    figures as a table."""
+    import pandas as pd
+
+    st.subheader(safe_md(beside.control_headline(series, rules)), anchor=False)
+    drawn = charts.control_chart(series, beside.judged(series, rules), theme())
+    st.vega_lite_chart(drawn.to_dict(), theme=None, alt=verdict, key="chart_control")
+    with st.expander("The figures"):
+        figures = [f"{value}{series.unit}" for value in series.values]
+        table(
+            pd.DataFrame({"Round": [str(n) for n in series.rounds], series.what.capitalize(): figures}),
+            alt=f"The {series.what} by round",
+        )
 
 
 def table(frame: pandas.DataFrame, alt: str, *, border: bool | str = "horizontal") -> None:

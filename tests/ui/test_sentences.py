@@ -168,9 +168,13 @@ def test_the_verdict_on_change_is_said_in_words(item, change, expected):
     assert expected in sentences.change_sentence(item("owned", change=change))
 
 
-def test_questions_that_are_not_headlines_claim_no_verdict(item):
-    """Only headline questions are tested for change, and the others do not read as "nothing to compare with"."""
-    assert "headline questions only" in sentences.change_sentence(item("informed"))
+def test_other_questions_are_explored(item):
+    """A clear change of a question that is no headline is told as something to look into, and a headline's is not."""
+    change = {"since": 1, "verdict": "wider", "points": 15}
+    explored = item("informed", change=change | {"explored": True})
+    assert "something to look into" in sentences.change_sentence(explored)
+    assert "look into" not in sentences.change_sentence(item(change=change | {"explored": False}))
+
 
 
 def test_a_verdict_in_the_table_names_its_round_only_where_it_is_not_the_one_before(release, item):
