@@ -72,6 +72,7 @@ from engagement.estimates.power import (
     chance_seen,
     chance_shown,
     detectable,
+    overlap,
 )
 from engagement.estimates.proportions import Z95, finite_n, wilson
 from engagement.estimates.reliability import (
@@ -192,6 +193,7 @@ __all__ = [
     "mover",
     "national_gaps",
     "newcombe",
+    "overlap",
     "ownership_index",
     "partial_sums",
     "post_stratify",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engagement.estimates.clustered import Stack, check_cells, correlation
 from engagement.estimates.proportions import Z95
 
 POWER = 0.8
@@ -166,6 +167,20 @@ def chance_seen(
     return float(chance1 @ found @ chance0)
 
 
+def overlap(stack: Stack, earlier: int, later: int) -> float | None:
+    """Correlation of one arm's shares in two rounds, for `ExpectedArm.overlap`; cells of a stack of both rounds.
+
+    None where either cell has no variance that can be known, which includes a share of 0 or 1.
+
+    Raises ValueError for cell codes that the stack does not have.
+    """
+    check_cells(stack, earlier, later)
+    v1, v2 = stack.covariance[earlier, earlier], stack.covariance[later, later]
+    if not (v1 > 0 and v2 > 0):
+        return None
+    return float(correlation(stack.covariance[earlier, later], v1, v2))
+
+
 def _checked(threshold: int, items: int, practices: int | None) -> int | None:
     """Degrees of freedom of what is planned."""
     if threshold < 1 or items < 1:
@@ -193,7 +208,9 @@ def _quantile(p: float, df: int | None) -> float:
 
 def _binomial(arm: ExpectedArm, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of answers from the threshold up, and the probability of each."""
-    from scipy.stats import binom
+    from scipy.special import gammaln, xlog1py, xlogy
 
-    n = np.arange(threshold, arm.members + 1)
-    return n, binom.pmf(n, arm.members, arm.response)
+    N, n = arm.members, np.arange(threshold, arm.members + 1)
+    ways = gammaln(N + 1) - gammaln(n + 1) - gammaln(N - n + 1)
+    # By logarithms: scipy.stats takes half a second to import and overflows at a response of almost 0.
+    return n, np.exp(ways + xlogy(n, arm.response) + xlog1py(N - n, -arm.response))

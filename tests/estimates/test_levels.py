@@ -206,6 +206,20 @@ def test_the_share_of_the_difference_is_the_gap():
     assert reverse.favourable.low == pytest.approx(-found.favourable.high)
 
 
+def test_weighted_effect_size_equals_repeated_answers():
+    """Answers weighted 2 spread as answers given twice do, but for the degrees of freedom; the scale is irrelevant."""
+    answers, practice = coded([5, 4, 2, 1, 3, 3]), np.arange(6)
+    half = np.array([True, True, True, False, False, False])
+    weights = np.array([2, 1, 1, 1, 2, 1])
+    found = difference(answers, practice, half, ~half, weights=weights)
+    # Means 16/4 and 10/4; sums of squares on three answers each, 3 x 6/4 and 3 x 3/4; 4 degrees of freedom.
+    assert (found.mean1, found.mean0) == (4, 2.5)
+    assert found.hedges_g == pytest.approx((1 - 3 / 15) * 1.5 / np.sqrt((3 * 6 / 4 + 3 * 3 / 4) / 4))
+    assert difference(answers, practice, half, ~half, weights=7 * weights).hedges_g == pytest.approx(
+        found.hedges_g
+    )
+
+
 def test_differences_that_cannot_be_are_explained():
     """An empty group, one practice, one person on each side and no spread are each defined and explained."""
     everyone, none = np.ones(4, bool), np.zeros(4, bool)

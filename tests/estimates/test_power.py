@@ -16,6 +16,7 @@ from engagement.estimates import (
     change_in_level,
     detectable,
     linearised,
+    overlap,
 )
 
 LEADERS = ExpectedArm(60, 0.75, 0.6)
@@ -101,6 +102,33 @@ def test_a_plan_by_hand():
     assert (plan.answers1, plan.answers0, plan.level, plan.df) == (50, 200, pytest.approx(0.05 / 3), None)
 
 
+def test_few_practices_cost_power_by_student_t():
+    """With six practices the quantiles are those of t on 5 degrees of freedom: 2.5706 and 0.9195."""
+    plan = detectable(LEADERS, GRASSROOTS, threshold=10, practices=6)
+    normal = detectable(LEADERS, GRASSROOTS, threshold=10)
+    assert plan.df == 5
+    assert plan.gap / normal.gap == pytest.approx((2.570582 + 0.919544) / (1.959964 + 0.841621), rel=1e-5)
+    first, second = ExpectedArm(40, 1, 0.7), ExpectedArm(100, 1, 0.45)
+    reach = 0.25 / math.sqrt(first.variance(40) + second.variance(100))
+    found = chance_seen(first, second, threshold=10, practices=6)
+    # Everybody answers, so only one pair of numbers is possible; t on 5 degrees of freedom by its closed form.
+    x = reach - 2.570582
+    theta = math.atan(x / math.sqrt(5))
+    t5 = 0.5 + (theta + math.sin(theta) * (math.cos(theta) + 2 / 3 * math.cos(theta) ** 3)) / math.pi
+    assert found == pytest.approx(t5, abs=1e-6)
+
+
+def test_overlap_is_read_off_an_earlier_pair_of_rounds():
+    """Practices that answer the same way twice overlap wholly; fresh ones, or one practice, do not or give None."""
+    practice, y = np.tile(np.arange(8), 2), np.tile([1, 0, 0, 1, 1, 0, 1, 0], 2)
+    cell = np.repeat([0, 1], 8)
+    assert overlap(linearised(practice, cell, y), 0, 1) == pytest.approx(1)
+    assert overlap(linearised(practice + 8 * cell, cell, y), 0, 1) == 0
+    assert overlap(linearised(0 * practice, cell, y), 0, 1) is None
+    assert overlap(linearised(practice, cell, np.ones(16)), 0, 1) is None
+    assert overlap(linearised(practice, cell, y, cells=3), 0, 2) is None
+
+
 arms = st.builds(
     ExpectedArm,
     members=st.integers(0, 300),
@@ -131,6 +159,8 @@ def test_more_never_shows_less(first, second, threshold, practices):
 def test_chance_shown_is_the_exact_binomial():
     """Two members of whom each answers with probability one half: both with 1/4, and the other arm for sure."""
     assert chance_shown(ExpectedArm(2, 0.5, 0.5), ExpectedArm(5, 1, 0.5), 2) == pytest.approx(0.25)
+    both = chance_shown(ExpectedArm(30, 0.4, 0.5), ExpectedArm(30, 0.4, 0.5), 10)
+    assert both == pytest.approx(sum(math.comb(30, k) * 0.4**k * 0.6 ** (30 - k) for k in range(10, 31)) ** 2)
     assert chance_shown(ExpectedArm(4, 0.9, 0.5), ExpectedArm(50, 0.9, 0.5), 5) == 0
     assert chance_shown(ExpectedArm(5, 1, 0.5), ExpectedArm(5, 1, 0.5), 5) == 1
 

@@ -194,6 +194,8 @@ def test_degenerate_tipping_points_are_explained():
     assert "Everybody" in full.explanation
     leaders_silent = tipping_point(4, 5, 9, 3, 6, 6)
     assert leaders_silent.grassroots is None and leaders_silent.shared == pytest.approx(0.3 / (4 / 9))
+    # All leaders answered: that a share of silent ones would fall below 0 is no obstacle.
+    assert tipping_point(1, 10, 10, 0, 5, 10).shared_possible
     level = tipping_point(3, 6, 10, 1, 2, 4)
     assert (level.gap, level.grassroots, level.shared) == (0, 0, 0) and level.grassroots_possible
     with pytest.raises(ValueError, match="roster"):

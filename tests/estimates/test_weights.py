@@ -209,6 +209,16 @@ def test_a_large_factor_and_an_empty_class_are_merged():
     assert sorted(cells.targets.tolist()) == [20, 83]
 
 
+def test_classes_at_the_limits_stay():
+    """Five answers are enough, and a factor of just three times the usual is not too large."""
+    roster = crossed({("gp", "a"): 10, ("gp", "b"): 60, ("gp", "c"): 10})
+    answered = crossed({("gp", "a"): 5, ("gp", "b"): 10, ("gp", "c"): 25})
+    # 80 members on 40 answers: the usual factor is 2, that of b is 6.
+    assert classes(("role", "locality"), answered, roster).collapsed == ()
+    assert len(classes(("role", "locality"), answered, roster, fewest=6).collapsed) == 1
+    assert len(classes(("role", "locality"), answered, roster, largest_factor=2.9).collapsed) == 1
+
+
 def test_an_empty_margin_category_is_merged_and_reported():
     """Weights cannot stand for a category without answers: it joins the one with the lowest response."""
     found = margin(
