@@ -123,8 +123,10 @@ def partial_sums(
     domain, practice, arm = whole(domain, "domain"), whole(practice, "practice"), whole(arm, "arm")
     y = np.asarray(y)
     w = None if weights is None else np.asarray(weights, float)
-    if y.ndim != 2 or not domain.shape == practice.shape == arm.shape == y.shape[:1]:
-        raise ValueError("domain, practice and arm must be flat, with one row of y for each.")
+    if y.ndim != 2 or not y.shape[1] or not domain.shape == practice.shape == arm.shape == y.shape[:1]:
+        raise ValueError(
+            "domain, practice and arm must be flat, with one row of y for each, and an item or more."
+        )
     if np.any((arm != 0) & (arm != 1)):
         raise ValueError("An arm must be 0 or 1; leave out responses of neither.")
     if w is not None and not (w.shape == domain.shape and np.all(np.isfinite(w) & (w > 0))):
@@ -194,38 +196,9 @@ def national_gaps(sums: Sums, roster: ArrayLike | None = None) -> National:
 
     Source: as `linearised` and `analytic_gap` with the stack of one domain; as `descriptive_gap` with a roster.
     """
-    starts = sums._starts()
-    members = np.diff(starts, append=len(sums.domain))
-    of_pair = np.repeat(np.arange(len(starts)), members)
-
-    def by_domain(values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(values, starts, axis=-1, dtype=float)
-
-    items = len(sums.n)
-    by_arm, by_gap = (items, 2, len(starts)), (items, len(starts))
-    shares, n, practices, kish, variance = (np.empty(by_arm) for _ in range(5))
-    m, covariance = np.empty(by_gap), np.empty(by_gap)
-    for j in range(items):
-        w, wy, here = sums.w[j], sums.wy[j], sums.n[j] > 0
-        total = by_domain(w)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shares[j] = by_domain(wy) / total
-            kish[j] = np.where(total > 0, total**2 / by_domain(sums.square[j]), 0.0)
-        u = residuals(w, wy, shares[j][:, of_pair])
-        n[j], practices[j] = (total if w is sums.n[j] else by_domain(sums.n[j])), by_domain(here)
-        m[j] = by_domain(here[0] | here[1])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            variance[j] = np.where(total > 0, by_domain(u * u) / total**2, 0.0)
-            covariance[j] = np.where(
-                (total > 0).all(axis=0), by_domain(u[0] * u[1]) / (total[0] * total[1]), 0.0
-            )
-
-    known = m >= 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = np.where(known, m / (m - 1), np.nan)
-    variance *= factor[:, None]
-    covariance *= factor
-    df = np.maximum(m - 1, 1)
+    by_item = [_cells(sums, item) for item in range(len(sums.n))]
+    shares, n, practices, kish, m, variance, covariance = map(np.stack, zip(*by_item, strict=True))
+    known, df = m >= 2, np.maximum(m - 1, 1)
     n_c = effective_n(shares, n, variance, df[:, None], kish) * known[:, None]
     arm_low, arm_high = wilson(shares, n_c)
     gap, r = shares[:, 1] - shares[:, 0], correlation(covariance, variance[:, 1], variance[:, 0])
@@ -252,6 +225,30 @@ def national_gaps(sums: Sums, roster: ArrayLike | None = None) -> National:
         high=high,
         **({} if roster is None else _descriptive(sums, shares, n, roster)),
     )
+
+
+def _cells(sums: Sums, item: int) -> tuple[np.ndarray, ...]:
+    """Shares, answers, practices, Kish's answers (2, D), practices in either arm (D,), variances (2, D) and the
+    covariance of the arms (D,) of one item in every domain."""
+    starts = sums._starts()
+    of_pair = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(sums.domain)))
+
+    def by_domain(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(values, starts, axis=-1, dtype=float)
+
+    n, w, wy = sums.n[item], sums.w[item], sums.wy[item]
+    here = n > 0
+    total = by_domain(w)
+    answered, square = (by_domain(n), by_domain(sums.square[item])) if sums.weighted else (total, total)
+    m = by_domain(here[0] | here[1])
+    # An empty cell has no share and no variance; one practice has a variance that cannot be known.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares, kish = by_domain(wy) / total, np.where(total > 0, total**2 / square, 0.0)
+        factor = np.where(m >= 2, m / (m - 1), np.nan)
+    residual, weight = residuals(w, wy, shares.take(of_pair, axis=1)), np.where(total > 0, total, 1.0)
+    variance = factor * by_domain(residual * residual) / weight**2
+    covariance = factor * by_domain(residual[0] * residual[1]) / (weight[0] * weight[1])
+    return shares, answered, by_domain(here), kish, m, variance, covariance
 
 
 def _descriptive(sums: Sums, shares: np.ndarray, n: np.ndarray, roster: ArrayLike) -> dict[str, np.ndarray]:
