@@ -8,20 +8,23 @@ no thread that could die with answers in its hands. Nobody hears an outcome befo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 from anyio import CapacityLimiter
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from engagement.db import READ_ONLY, Database
+from engagement.db import Database
 from engagement.intake import submit as intake
 from engagement.intake.sheet import Sheet
-from engagement.intake.submit import Outcome, Sealed
+from engagement.intake.submit import Connected, Outcome, Sealed
 
 # Bounds how long the file is locked at a time; the rest is taken by the next turn.
 MOST = 64
@@ -78,32 +81,38 @@ class _Queue:
 
     def __init__(self, database: Database):
         self._database = database
-        self._turn = CapacityLimiter(1)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._waiting: list[tuple[Steps, asyncio.Future]] = []
-        self._work: asyncio.Task | None = None
+        self._busy = False
 
     async def run(self, visit: Steps):
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._waiting.append((visit, future))
-        if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._take_turns())
+        if not self._busy:
+            self._busy = True
+            # Not at once: who comes in the same breath goes along.
+            loop.call_soon(self._take_turn, loop)
         return await future
 
-    async def _take_turns(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            visits = [visit for visit, _ in batch]
-            try:
-                found = await anyio.to_thread.run_sync(run, self._database, visits, limiter=self._turn)
-            except BaseException:
-                # Only the end of the process comes here: whoever waits must not wait for ever.
-                for _, future in [*batch, *self._waiting]:
-                    future.cancel()
-                raise
-            for (_, future), result in zip(batch, found, strict=True):
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        visits = [visit for visit, _ in batch]
+        turn = loop.run_in_executor(self._thread, run, self._database, visits)
+        turn.add_done_callback(partial(self._tell, loop, batch))
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Steps, asyncio.Future]], turn) -> None:
+        self._busy = bool(self._waiting)
+        if self._busy:
+            self._take_turn(loop)
+        # `run` raises nothing of its own: only the end of the process stops a turn, and nobody must wait for ever.
+        lost = turn.cancelled() or turn.exception() is not None
+        for (_, future), result in zip(batch, batch if lost else turn.result(), strict=True):
+            if lost:
+                future.cancel()
+            elif not future.done():
                 # A visitor who has gone waits no more; the answer is stored all the same.
-                if not future.done():
-                    future.set_result(result)
+                future.set_result(result)
 
 
 def run(database: Database, visits: Sequence[Steps[Done]]) -> list[Done | Exception]:
@@ -139,23 +148,58 @@ def store(database: Database, answers: Sequence[Answer]) -> list[Outcome | Excep
     """
     if not answers:
         return []
-    # One plain connection for both transactions: a session, or a second connection, costs more than the rows.
-    with database.engine.connect() as connection:
-        connection.execution_options(**READ_ONLY)
-        rounds: dict[str, Any] = {}
+    try:
+        with _connected(database) as connection:
+            return _store(connection, answers)
+    except Exception as error:
+        # The database cannot be reached: the same for everybody.
+        return [error] * len(answers)
+
+
+def _store(connection: Connected, answers: Sequence[Answer]) -> list[Outcome | Exception]:
+    rounds: dict[str, Any] = {}
+    with _transaction(connection, writing=False):
         found: list[Outcome | Exception | Sealed] = [
             _prepared(connection, answer, rounds) for answer in answers
         ]
-        connection.rollback()
-        connection.execution_options(**dict.fromkeys(READ_ONLY, False))
-        places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
-        written = _write(connection, [(answers[place], found[place]) for place in places])
+    places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
+    written = _write(connection, [(answers[place], found[place]) for place in places])
     for place, outcome in zip(places, written, strict=True):
         found[place] = outcome
     return found
 
 
-def _prepared(connection: Connection, answer: Answer, rounds: dict[str, Any]) -> Sealed | Outcome | Exception:
+@contextmanager
+def _connected(database: Database) -> Iterator[Connected]:
+    """A connection without a session: on SQLite the driver's own, for the rest costs more than the rows."""
+    if not database.is_sqlite:
+        with database.engine.connect() as connection:
+            yield connection
+        return
+    with closing(database.engine.raw_connection()) as borrowed:
+        yield borrowed.driver_connection
+
+
+@contextmanager
+def _transaction(connection: Connected, *, writing: bool) -> Iterator[None]:
+    """A transaction that commits on leaving where it is for writing, and rolls back on an error."""
+    if not isinstance(connection, sqlite3.Connection):
+        with connection.begin() as transaction:
+            yield
+            if not writing:
+                transaction.rollback()
+        return
+    connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+    try:
+        yield
+        if writing:
+            connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _prepared(connection: Connected, answer: Answer, rounds: dict[str, Any]) -> Sealed | Outcome | Exception:
     try:
         return intake.prepare(
             connection, answer.public_id, answer.token, answer.sheet, answer.idem_key, rounds
@@ -164,18 +208,18 @@ def _prepared(connection: Connection, answer: Answer, rounds: dict[str, Any]) ->
         return error
 
 
-def _write(connection: Connection, batch: list[tuple[Answer, Sealed]]) -> list[Outcome | Exception]:
+def _write(connection: Connected, batch: list[tuple[Answer, Sealed]]) -> list[Outcome | Exception]:
     if not batch:
         return []
     try:
-        with connection.begin():
-            rounds: dict[str, Any] = {}
+        rounds: dict[str, Any] = {}
+        with _transaction(connection, writing=True):
             outcomes = [
                 intake.take(connection, a.public_id, a.token, a.idem_key, sealed, rounds)
                 for a, sealed in batch
             ]
         return outcomes
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:
         # Locked, full or broken: the same for everybody, and not a thing to wait for once for each.
         return [error] * len(batch)
     except Exception as error:

@@ -1,7 +1,6 @@
 """Taking an answer: the link is marked used and the sealed answer stored in one transaction, or neither.
 
-Statements are built once here, and run on the session's connection: building them for every answer cost more than
-all else in this file.
+Statements are built once here: building them for every answer cost more than all else in this file.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
@@ -25,6 +24,60 @@ from engagement.access.audit import sha256
 from engagement.intake import links, sealing
 from engagement.intake.sheet import Sheet
 from engagement.models import Participation, Round, SealedAnswer, random_id
+
+# SQLAlchemy's connection, or on SQLite the driver's own.
+Connected = Connection | sqlite3.Connection
+
+
+class _Statement:
+    """A statement for both databases, built once.
+
+    On SQLite it goes to the driver itself: SQLAlchemy costs more there than the statement does.
+    """
+
+    def __init__(self, statement):
+        dialect = sqlite.dialect(paramstyle="named")
+        compiled = statement.compile(dialect=dialect)
+        self._statement = statement
+        self._sql, self._constants = str(compiled), compiled.params
+        columns = statement.selected_columns if isinstance(statement, Select) else {}
+        self._row = namedtuple("_Row", columns.keys())
+        self._readers = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
+        ]
+
+    def first(self, connection: Connected, values: dict[str, Any]):
+        """The first row, or None."""
+        driver = _driver(connection)
+        if driver is None:
+            return connection.execute(self._statement, values).first()
+        found = self._on(driver, values).fetchone()
+        if found is None:
+            return None
+        return self._row(
+            *(read(raw) if read else raw for read, raw in zip(self._readers, found, strict=True))
+        )
+
+    def change(self, connection: Connected, values: dict[str, Any]) -> int:
+        """Change or add rows; returns how many."""
+        driver = _driver(connection)
+        changed = connection.execute(self._statement, values) if driver is None else self._on(driver, values)
+        return changed.rowcount
+
+    def _on(self, driver: sqlite3.Connection, values: dict[str, Any]) -> sqlite3.Cursor:
+        try:
+            return driver.execute(self._sql, self._constants | values)
+        except sqlite3.Error as error:
+            # Without the values: whoever logs an error must not log a link's hash.
+            raise DBAPIError.instance(self._sql, None, error, sqlite3.Error) from error
+
+
+def _driver(connection: Connected) -> sqlite3.Connection | None:
+    """SQLite's own connection beneath a connection, None on PostgreSQL."""
+    if not isinstance(connection, sqlite3.Connection):
+        connection = connection.connection.driver_connection
+    return connection if isinstance(connection, sqlite3.Connection) else None
+
 
 _participation = Participation.__table__
 _sealed = SealedAnswer.__table__
@@ -43,45 +96,28 @@ _COLUMNS = (
 _this_link = and_(
     _participation.c.round_id == bindparam("of_round"), _participation.c.link_hash == bindparam("of_link")
 )
-_FIND = select(*_COLUMNS).where(_round.c.public_id == bindparam("public_id"))
+_this_round = select(*_COLUMNS).where(_round.c.public_id == bindparam("public_id"))
+_FIND = _Statement(_this_round)
 # Shared between answers, exclusive against closing: an answer committed after the close is counted would be lost.
 # SQLite has the whole database to itself already.
-_FIND_AND_LOCK = _FIND.with_for_update(read=True)
-_PROMISE = select(_round.c.promise).where(_round.c.id == bindparam("round_id"))
-_ENTRY = select(
-    _participation.c.link_hash,
-    _participation.c.used,
-    _participation.c.withdrawn,
-    _participation.c.idem_key,
-    _participation.c.form,
-    _participation.c.standing,
-).where(_this_link)
-_MARK = (
+_FIND_AND_LOCK = _Statement(_this_round.with_for_update(read=True))
+_PROMISE = _Statement(select(_round.c.promise).where(_round.c.id == bindparam("round_id")))
+_ENTRY = _Statement(
+    select(
+        _participation.c.link_hash,
+        _participation.c.used,
+        _participation.c.withdrawn,
+        _participation.c.idem_key,
+        _participation.c.form,
+        _participation.c.standing,
+    ).where(_this_link)
+)
+_MARK = _Statement(
     update(_participation)
     .where(_this_link, _participation.c.used.is_(False))
     .values(used=True, idem_key=bindparam("key"), withdraw_hash=bindparam("tag_hash"))
 )
-_STORE = insert(_sealed)
-
-
-class _Bare:
-    """One of the statements above as SQLite's own driver takes it: SQLAlchemy costs more than the statement does."""
-
-    def __init__(self, statement):
-        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
-        self._sql = str(compiled)
-        self._constants = compiled.params
-
-    def __call__(self, driver: sqlite3.Connection, values: dict[str, Any]) -> sqlite3.Cursor:
-        try:
-            return driver.execute(self._sql, self._constants | values)
-        except sqlite3.Error as error:
-            # Without the values: whoever logs an error must not log a link's hash.
-            raise DBAPIError.instance(self._sql, None, error, sqlite3.Error) from error
-
-
-_BARE_ENTRY, _BARE_MARK, _BARE_STORE = _Bare(_ENTRY), _Bare(_MARK), _Bare(_STORE)
-_Entry = namedtuple("_Entry", _ENTRY.selected_columns.keys())
+_STORE = _Statement(insert(_sealed))
 
 
 class DoorState(StrEnum):
@@ -145,11 +181,11 @@ PROMISES_KEPT = 64
 _promises: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
 
-def _promise(connection: Connection, row) -> dict[str, Any]:
+def _promise(connection: Connected, row) -> dict[str, Any]:
     """The round's promise, read and parsed once: its hash says that it is the same."""
     found = _promises.get(row.promise_hash)
     if found is None:
-        text = connection.execute(_PROMISE, {"round_id": row.id}).scalar_one()
+        text = _PROMISE.first(connection, {"round_id": row.id}).promise
         found = json.loads(text)
         if sha256(text) == row.promise_hash:
             _promises[row.promise_hash] = found
@@ -158,11 +194,11 @@ def _promise(connection: Connection, row) -> dict[str, Any]:
     return found
 
 
-def _find(connection: Connection, public_id: str, *, lock: bool = False):
-    return connection.execute(_FIND_AND_LOCK if lock else _FIND, {"public_id": public_id}).first()
+def _find(connection: Connected, public_id: str, *, lock: bool = False):
+    return (_FIND_AND_LOCK if lock else _FIND).first(connection, {"public_id": public_id})
 
 
-def _once(connection: Connection, public_id: str, rounds: dict[str, Any], *, lock: bool):
+def _once(connection: Connected, public_id: str, rounds: dict[str, Any], *, lock: bool):
     """A round, read once in a transaction that takes many answers."""
     if public_id not in rounds:
         rounds[public_id] = _find(connection, public_id, lock=lock)
@@ -178,19 +214,8 @@ def _phase(row, now: datetime) -> DoorState:
     return DoorState.NOT_OPEN if now < row.opens_at else DoorState.READY
 
 
-def _driver(connection: Connection) -> sqlite3.Connection | None:
-    """SQLite's own connection beneath a connection, None on PostgreSQL."""
-    driver = connection.connection.driver_connection
-    return driver if isinstance(driver, sqlite3.Connection) else None
-
-
-def _entry(connection: Connection, round_id: int, link_hash: str):
-    values = {"of_round": round_id, "of_link": link_hash}
-    driver = _driver(connection)
-    if driver is None:
-        return connection.execute(_ENTRY, values).first()
-    found = _BARE_ENTRY(driver, values).fetchone()
-    return found and _Entry(*found)
+def _entry(connection: Connected, round_id: int, link_hash: str):
+    return _ENTRY.first(connection, {"of_round": round_id, "of_link": link_hash})
 
 
 def look(session: Session, public_id: str, value: str) -> Door:
@@ -242,7 +267,7 @@ def seal(ticket: Ticket, sheet: Sheet) -> Sealed:
 
 
 def prepare(
-    connection: Connection,
+    connection: Connected,
     public_id: str,
     value: str,
     sheet: Sheet,
@@ -259,7 +284,7 @@ def prepare(
 
 
 def _judge(
-    connection: Connection,
+    connection: Connected,
     public_id: str,
     value: str,
     idem_key: str,
@@ -300,7 +325,7 @@ def submit(session: Session, public_id: str, value: str, sheet: Sheet, idem_key:
 
 
 def take(
-    connection: Connection,
+    connection: Connected,
     public_id: str,
     value: str,
     idem_key: str,
@@ -321,7 +346,7 @@ def take(
     return judged if isinstance(judged, Outcome) else Outcome.USED
 
 
-def _mark_and_store(connection: Connection, sealed: Sealed, idem_key: str) -> bool:
+def _mark_and_store(connection: Connected, sealed: Sealed, idem_key: str) -> bool:
     """Use the link and store the box, or neither: False when the link is not there to be used."""
     mark = {
         "of_round": sealed.round_id,
@@ -329,15 +354,9 @@ def _mark_and_store(connection: Connection, sealed: Sealed, idem_key: str) -> bo
         "key": idem_key[:64],
         "tag_hash": sealed.withdraw_hash,
     }
-    box = {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box}
-    driver = _driver(connection)
-    marked = connection.execute(_MARK, mark) if driver is None else _BARE_MARK(driver, mark)
-    if marked.rowcount != 1:
+    if _MARK.change(connection, mark) != 1:
         return False
-    if driver is None:
-        connection.execute(_STORE, box)
-    else:
-        _BARE_STORE(driver, box)
+    _STORE.change(connection, {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box})
     return True
 
 

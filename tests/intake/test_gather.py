@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from anyio import CapacityLimiter
@@ -45,6 +47,16 @@ def stored(database) -> tuple[int, int]:
         return len(session.exec(select(SealedAnswer)).all()), len(used)
 
 
+def statements(database) -> list[str]:
+    """What the database is told from now on: each statement on SQLite, each commit on PostgreSQL."""
+    said: list[str] = []
+    if database.is_sqlite:
+        event.listen(database.engine, "checkout", lambda driver, *_: driver.set_trace_callback(said.append))
+    else:
+        event.listen(database.engine, "commit", lambda _: said.append("COMMIT"))
+    return said
+
+
 def visits(answers):
     """Visitors who bring these answers and are told their outcome."""
 
@@ -57,8 +69,7 @@ def visits(answers):
 
 def test_a_batch_is_one_transaction_with_an_outcome_each(database, links):
     """Together arrive new answers, one form twice, two forms on one link, and a link that is none."""
-    commits = []
-    event.listen(database.engine, "commit", lambda _: commits.append(1))
+    said = statements(database)
     outcomes = gather.store(
         database,
         [
@@ -78,7 +89,7 @@ def test_a_batch_is_one_transaction_with_an_outcome_each(database, links):
         Outcome.USED,
         Outcome.UNKNOWN,
     ]
-    assert len(commits) == 1 and stored(database) == (3, 3)
+    assert said.count("COMMIT") == 1 and stored(database) == (3, 3)
 
 
 def test_a_round_that_closes_between_sealing_and_writing_takes_nothing(database, links, monkeypatch):
@@ -136,6 +147,36 @@ def test_a_locked_database_fails_a_batch_once(database, links, monkeypatch):
     found = gather.store(database, [answer(link) for link in links[:4]])
     assert all(isinstance(error, OperationalError) for error in found) and len(tries) == 1
     assert stored(database) == (0, 0)
+
+
+def test_a_refused_commit_stores_nothing_of_the_batch(database, links, monkeypatch):
+    """When what was written cannot be committed, everybody is told of the error and no link is used."""
+    real = gather._transaction
+
+    @contextmanager
+    def full(connection, *, writing):
+        with real(connection, writing=writing):
+            yield
+            if writing:
+                raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gather, "_transaction", full)
+        found = gather.store(database, [answer(link) for link in links[:3]])
+    assert [str(error) for error in found] == ["database or disk is full"] * 3
+    assert stored(database) == (0, 0)
+    assert gather.store(database, [answer(links[0])]) == [Outcome.STORED]
+
+
+def test_a_database_that_cannot_be_reached_is_said_to_everybody(database, links, monkeypatch):
+    """Each visitor is told of the error, and can be given back what they typed."""
+
+    def gone(_database):
+        raise OperationalError("connect", {}, Exception("gone"))
+
+    monkeypatch.setattr(gather, "_connected", gone)
+    found = gather.run(database, visits([answer(link) for link in links[:3]]))
+    assert [type(error) for error in found] == [OperationalError] * 3
 
 
 def test_nobody_hears_of_an_answer_before_its_commit(database, links):
