@@ -52,41 +52,65 @@ def crowd(orders: dict[str, Any], folder: Path) -> tuple[float, dict[str, int], 
 
 
 def _post(orders: dict[str, Any], slot: int):
-    """Sends a form through the HTTP route on a connection of its own, as phones do."""
-    mine = iter(orders["tokens"][slot :: orders["clients"]])
+    """Sends forms through the HTTP route, each complete, for a link of its own and with a key of its own.
+
+    They are written out before the clock starts: filling a form in is the member's time, on the member's machine.
+    """
+    forms = iter(
+        [
+            _request(
+                orders["port"],
+                f"POST /a/{orders['public_id']}/{token}?page=questions",
+                urlencode({**orders["form"], "idem_key": secrets.token_urlsafe(24)}).encode(),
+            )
+            for token in orders["tokens"][slot :: orders["clients"]]
+        ]
+    )
+    ask = _asker(orders["port"])
 
     def once() -> str | None:
-        token = next(mine, None)
-        if token is None:
-            return None
-        body = urlencode({**orders["form"], "idem_key": secrets.token_urlsafe(24)}).encode()
-        return _ask(
-            orders["port"],
-            f"POST /a/{orders['public_id']}/{token}?page=questions",
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n",
-            body,
-        )
+        form = next(forms, None)
+        return None if form is None else ask(form)
 
     return once, "303"
 
 
 def _get(orders: dict[str, Any], slot: int):
     """Asks the same server, in the same way, whether it is up: what HTTP costs by itself."""
-    return lambda: _ask(orders["port"], "GET /healthz"), "200"
+    ask, request = _asker(orders["port"]), _request(orders["port"], "GET /healthz")
+    return lambda: ask(request), "200"
 
 
-def _ask(port: int, line: str, headers: str = "", body: bytes = b"") -> str:
-    """Send a request on a connection of its own and read the whole answer; returns its status."""
-    head = (
-        f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: text/html\r\n"
-        f"{headers}Connection: close\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(head.encode() + body)
+def _request(port: int, line: str, body: bytes = b"") -> bytes:
+    head = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: text/html\r\n"
+    if body:
+        head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}\r\n".encode() + body
+
+
+def _asker(port: int):
+    """A connection that stays open, as the baseline's to its database: returns what sends a request over it, reads
+    the whole answer and says its status."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(request: bytes) -> str:
+        connection.sendall(request)
         answer = b""
-        while part := connection.recv(65536):
+        while (end := answer.find(b"\r\n\r\n")) < 0 or len(answer) < end + 4 + _length(answer[:end]):
+            part = connection.recv(65536)
+            if not part:
+                connection.close()
+                raise ConnectionError("The server hung up in the middle of an answer.")
             answer += part
-    return answer[9:12].decode()
+        return answer[9:12].decode()
+
+    return ask
+
+
+def _length(head: bytes) -> int:
+    """How long a body is, from the head before it."""
+    return int(head.lower().rpartition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
 def _commit(orders: dict[str, Any], slot: int):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from engagement import bench, cli
-from engagement.bench import close, closing, demo, form, import_answers, import_practices, submit
+from engagement.bench import clients, close, closing, demo, form, import_answers, import_practices, submit
 from engagement.errors import EngagementError, Invalid
 
 
@@ -41,6 +44,27 @@ def test_submitting_is_measured_against_commits(data):
     assert [each["name"] for each in found] == ["submit", "submit-http"]
     assert "were found stored, once" in found[0]["note"] and found[0]["met"] in (True, False)
     assert not list(data.glob("bench-*")), "the folder of the bench is left behind"
+
+
+def test_a_client_reads_the_whole_of_each_answer():
+    """A client takes an answer that comes in pieces as one, asks again on the same connection, and minds a hang-up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ask = clients._asker(server.getsockname()[1])
+        connection, _ = server.accept()
+        with connection, ThreadPoolExecutor(1) as pool:
+            for status in ("200", "303"):
+                said = pool.submit(ask, b"GET / HTTP/1.1\r\n\r\n")
+                assert connection.recv(100)
+                for piece in (f"HTTP/1.1 {status} So", "\r\nContent-Length: 4\r\n\r\nab", "cd"):
+                    assert not said.done()
+                    connection.sendall(piece.encode())
+                    time.sleep(0.02)
+                assert said.result(timeout=10) == status
+            said = pool.submit(ask, b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.recv(100)
+            connection.shutdown(socket.SHUT_WR)
+            with pytest.raises(ConnectionError, match="hung up"):
+                said.result(timeout=10)
 
 
 def test_a_lost_answer_stops_the_bench(database):
