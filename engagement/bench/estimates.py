@@ -19,9 +19,9 @@ from engagement.estimates import National, national_gaps, partial_sums
 
 BODIES, ROUNDS, PRACTICES, ITEMS = 211, 40, 8_000, 15
 ROWS = (100_000, 300_000, 1_000_000)
-SLICE = 3
+SLICE = 4
 SECONDS, TIMES, MEMORY, SAME = 1.5, 100, 2_000, 1e-9
-REPEATS = 5
+REPEATS = 12
 SEED = 1_000_000
 NO_SVY = "svy is not installed (pip install -e .[test]): nothing to compare with"
 
@@ -45,8 +45,8 @@ def run(say, *, rows=ROWS, slice_=SLICE) -> list[Result]:
         met = theirs["whole"] >= TIMES * job["seconds"] and theirs["difference"] < SAME
     grown = ", ".join(f"{size / 1e6:g} million {each['seconds']:.2f} s" for size, each in sizes.items())
     note = f"best of {REPEATS} each: {grown}, of it {job['processor']:.2f} s of processor time; " + (
-        f"{theirs['whole'] / job['seconds']:,.0f} times faster than svy, whose {slice_} bodies took "
-        f"{theirs['seconds']:.2f} s; largest difference in any number {theirs['difference']:.1g}"
+        f"{theirs['whole'] / job['seconds']:,.0f} times faster than svy, whose quickest of {slice_} bodies "
+        f"took {theirs['body']:.2f} s; largest difference in any number {theirs['difference']:.1g}"
         if theirs
         else NO_SVY
     )
@@ -58,7 +58,7 @@ def run(say, *, rows=ROWS, slice_=SLICE) -> list[Result]:
             "shares, clustered errors, gaps and intervals",
             figure=job["seconds"],
             unit="s",
-            baseline="svy called body by body, extrapolated from a slice",
+            baseline=f"svy called body by body, extrapolated from a slice of {slice_}",
             baseline_figure=theirs["whole"] if theirs else None,
             goal=f"under {SECONDS} s for {ROWS[-1]:,}, {TIMES} times faster than svy, the same numbers",
             met=met,
@@ -117,13 +117,13 @@ def against_svy(rows: int, bodies: int) -> dict[str, float]:
     answers = invented(rows)
     ours = job(*(each[answers[0] < bodies] for each in answers))
     _body_by_svy(*answers, 0, items=1)
-    seconds, apart = 0.0, []
+    took, apart = [], []
     for body in range(bodies):
         start = time.perf_counter()
         found = _body_by_svy(*answers, body)
-        seconds += time.perf_counter() - start
+        took.append(time.perf_counter() - start)
         apart += [_apart(ours, item, body, *each) for item, each in enumerate(found)]
-    return {"seconds": seconds, "whole": seconds * BODIES / bodies, "difference": float(np.max(apart))}
+    return {"body": min(took), "whole": min(took) * BODIES, "difference": float(np.max(apart))}
 
 
 def _body_by_svy(bodies, wave, practice, arm, y, body: int, items: int = ITEMS) -> list[tuple[Any, dict]]:
