@@ -306,7 +306,7 @@ def check_cells(stack: Stack, *cells: int) -> None:
 
 def whole(codes: ArrayLike, name: str) -> np.ndarray:
     codes = np.asarray(codes)
-    if codes.size and not np.issubdtype(codes.dtype, np.integer):
+    if codes.size and not (codes.dtype == bool or np.issubdtype(codes.dtype, np.integer)):
         raise ValueError(f"{name} must hold whole-number codes.")
     return codes.astype(np.int64)
 

@@ -21,8 +21,8 @@ NO_STAYERS = "Nobody answered in both rounds: who changed their mind cannot be t
 class Wave:
     """The scored answers to one item in one round, all arrays of shape (rows,).
 
-    `person`: panel codes that join a person to the next round, each once. `practice`: whole numbers. `arm`: 1 or
-    0, as held at this round. `y`: 1 favourable, 0 not.
+    `person`: panel codes that join a person to the next round, numbers or texts, each once. `practice`: whole
+    numbers. `arm`: 1 or 0, as held at this round. `y`: 1 favourable, 0 not.
 
     Raises ValueError where these do not hold.
     """
@@ -33,7 +33,8 @@ class Wave:
     y: np.ndarray
 
     def __post_init__(self):
-        for name in ("person", "practice", "arm", "y"):
+        object.__setattr__(self, "person", np.asarray(self.person))
+        for name in ("practice", "arm", "y"):
             object.__setattr__(self, name, whole(getattr(self, name), name))
         if (
             self.person.ndim != 1

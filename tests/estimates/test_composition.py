@@ -185,6 +185,18 @@ def test_roles_that_change_move_the_gap_of_the_roster_but_not_of_the_role_panel(
     assert decompose(earlier, later).change == 0
 
 
+def test_panel_codes_may_be_texts_and_answers_truth_values():
+    """Codes as they are stored, and answers as they are scored, need no numbering first."""
+    number, y = np.arange(12), np.arange(12) % 3 == 0
+    text = np.array([f"code-{each:02}" for each in number])
+    pairs = [
+        (Wave(codes, number % 4, number % 2, y), Wave(codes[2:], number[2:] % 4, number[2:] % 2, ~y[2:]))
+        for codes in (number, text)
+    ]
+    assert decompose(*pairs[0]) == decompose(*pairs[1])
+    assert constant_role(*pairs[0]) == constant_role(*pairs[1])
+
+
 def test_an_empty_panel_is_explained():
     """Where nobody came back there is no gap and no change, with a reason."""
     panel = constant_roster(wave(0, (1, 5, 3), (0, 5, 2)), wave(100, (1, 5, 3), (0, 5, 2)))
