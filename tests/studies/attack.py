@@ -20,3 +20,146 @@ from pathlib import Path
 from tests.adversary.attacker import publishers
 from tests.adversary.attacker.bodies import invent
 from tests.adversary.attacker.campaign import Outcome, campaign
+
+STATE = "attack.jsonl"
+KINDS = {
+    "sample": {"people": (20, 50), "rounds": (1, 4)},
+    "usual": {"people": (20, 120)},
+    "large": {"people": (150, 300), "rounds": (12, 12)},
+}
+"""What `invent` is asked for: items one to three and answers 50 to 99% favourable in both."""
+PUBLISHERS = {
+    "shipped": (publishers.shipped, ()),
+    "fixed rules": (publishers.fixed_rules, publishers.ONE_WAY),
+}
+"""A publisher, and the breakdowns that it plans to print."""
+COLUMNS = {
+    "body-rounds": lambda o: o.body_rounds,
+    "people attacked": lambda o: o.attacked,
+    "solved": lambda o: o.solved,
+    "small groups counted": lambda o: o.counted,
+    "time-outs": lambda o: o.timed_out,
+    "cells published": lambda o: _percent(o.published, o.planned),
+    "error of the gap, points": lambda o: f"{o.gap_error / o.gaps:.1f}" if o.gaps else "none shown",
+    "gap shown, 12 leaders or more": lambda o: _percent(o.with_leaders_shown, o.with_leaders),
+    "of these as a bound": lambda o: _percent(o.with_leaders_bound, o.with_leaders_shown),
+}
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "none"
+
+
+def one_body(seed: int, *, publisher: str, kind: str, colleagues: int, seconds: float) -> Outcome:
+    """Invent a body, publish all its rounds and attack them."""
+    body = invent(seed, **KINDS[kind])
+    publish, tables = PUBLISHERS[publisher]
+    documents = publish(body, range(len(body.rounds)))
+    return campaign(body, documents, tables, colleagues=colleagues, seconds=seconds)
+
+
+def run(
+    out: Path,
+    *,
+    bodies: int,
+    publisher: str = "shipped",
+    kind: str = "usual",
+    colleagues: int = 3,
+    seconds: float = 60.0,
+    processes: int = 2,
+    say: Callable[[str], None] = print,
+) -> Outcome:
+    """Attack the bodies of seeds 0 to `bodies` that the folder does not hold yet; the sum over all of them.
+
+    `seconds` is the most that one item of one body may take. Raises whatever a body raises, after naming its seed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {"publisher": publisher, "kind": kind, "colleagues": colleagues, "seconds": seconds}
+    state = out / STATE
+    known = {line.pop("seed"): Outcome(**line["outcome"]) for line in _read(state) if _same(line, settings)}
+    missing = [seed for seed in range(bodies) if seed not in known]
+    # A line that a stopped run left half written must not swallow the next.
+    if state.exists() and not state.read_text(encoding="utf-8").endswith("\n"):
+        state.write_text(state.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    started = time.monotonic()
+    with state.open("a", encoding="utf-8") as file:
+        for done, (seed, outcome) in enumerate(
+            _outcomes(missing, partial(one_body, **settings), processes), 1
+        ):
+            known[seed] = outcome
+            file.write(json.dumps({"seed": seed, **settings, "outcome": outcome.as_json()}) + "\n")
+            file.flush()
+            if done % 10 == 0 or done == len(missing):
+                say(
+                    f"{publisher}, {kind}: {done} of {len(missing)} bodies in {time.monotonic() - started:.0f} s"
+                )
+    return sum((known[seed] for seed in range(bodies)), Outcome())
+
+
+def _read(state: Path) -> Iterator[dict]:
+    if not state.exists():
+        return
+    for line in state.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def _same(line: dict, settings: dict) -> bool:
+    return all(line.get(name) == value for name, value in settings.items())
+
+
+def _outcomes(
+    seeds: list[int], work: Callable[[int], Outcome], processes: int
+) -> Iterator[tuple[int, Outcome]]:
+    if processes == 1:
+        for seed in seeds:
+            yield seed, work(seed)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        asked = {pool.submit(work, seed): seed for seed in seeds}
+        for future in as_completed(asked):
+            yield asked[future], future.result()
+
+
+def table(outcomes: dict[str, Outcome]) -> str:
+    """A Markdown table, one row an outcome."""
+    rows = [["set", *COLUMNS], ["---"] * (len(COLUMNS) + 1)]
+    rows += [
+        [name, *(str(column(outcome)) for column in COLUMNS.values())] for name, outcome in outcomes.items()
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the study from the command line and print its table."""
+    parser = argparse.ArgumentParser(description="Attack what is published of invented bodies.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--bodies", type=int, default=500, help="bodies of 20 to 120 people")
+    parser.add_argument("--large", type=int, default=0, help="bodies of 150 to 300 people over 12 rounds")
+    parser.add_argument(
+        "--publisher", choices=PUBLISHERS, action="append", help="shipped unless said otherwise"
+    )
+    parser.add_argument("--colleagues", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60.0, help="most time for one item of one body")
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args(arguments)
+    outcomes = {}
+    for publisher in asked.publisher or ["shipped"]:
+        for kind, bodies in (("usual", asked.bodies), ("large", asked.large)):
+            if bodies:
+                outcomes[f"{publisher}, {kind}"] = run(
+                    asked.out,
+                    bodies=bodies,
+                    publisher=publisher,
+                    kind=kind,
+                    colleagues=asked.colleagues,
+                    seconds=asked.seconds,
+                    processes=asked.processes,
+                )
+    print(table(outcomes))
+
+
+if __name__ == "__main__":
+    main()

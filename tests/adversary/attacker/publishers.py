@@ -1,0 +1,301 @@
+"""Ways to print: the product's own, and those of careless products, each with its flaw.
+
+A publisher takes a body and the places of rounds, in order, and returns a document for each, shaped as
+docs/release.md says. Careless ones may print under the names of `reading.EXACT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from engagement import disclosure, estimates
+from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, NOBODY, Body
+from tests.adversary.attacker.reading import EXACT, members, nearest_5, views
+from tests.adversary.attacker.solver import attack, problem, settled
+
+Documents = list[dict]
+Publisher = Callable[[Body, Sequence[int]], Documents]
+ARMS = (LEADER, GRASSROOTS)
+UP_OR_DOWN = ("up", "down", "no clear change")
+ONE_WAY = ("locality", "size")
+
+
+def shipped(body: Body, rounds: Sequence[int]) -> Documents:
+    """What the product prints: the table by standing, the gap, change and the same people twice. The gate goes in here."""
+    return _by_fixed_rules(body, rounds, ())
+
+
+def fixed_rules(body: Body, rounds: Sequence[int]) -> Documents:
+    """The product's fixed rules with two breakdowns, and nobody who tries to solve the result."""
+    return _by_fixed_rules(body, rounds, ONE_WAY)
+
+
+def _by_fixed_rules(body: Body, rounds: Sequence[int], tables: Sequence[str]) -> Documents:
+    documents = []
+    for place, at in enumerate(rounds):
+        effect, df = _design_effect(body, at)
+        entries = {}
+        for item in body.rounds[at].answered:
+            counts = {
+                arm: disclosure.Count(*body.count(at, item, _group(body, at, "standing", arm)))
+                for arm in ARMS
+            }
+            table = disclosure.publish_item(counts, threshold=body.threshold, design_effect=effect, df=df)
+            entries[item] = {
+                "item": item,
+                **table.as_json(),
+                "tables": [{"by": by, "groups": _rounded_table(body, at, item, by)} for by in tables],
+                "change": None,
+            }
+        if place:
+            _add_changes(body, rounds[place - 1], at, documents[-1], entries)
+        documents.append(_document(body, at, entries.values(), effect))
+    return documents
+
+
+def _document(body: Body, at: int, entries: Iterable[Mapping], effect: float | None = None) -> dict:
+    return {
+        "round": {"number": body.rounds[at].number, "threshold": body.threshold},
+        "items": list(entries),
+        "design_effect": effect,
+    }
+
+
+def _group(body: Body, at: int, by: str, name: str) -> np.ndarray:
+    return members(body.rounds[at], by, name)
+
+
+def _names(body: Body, at: int, by: str) -> list[str]:
+    return sorted(set(body.rounds[at].groups[by]) - {NOBODY})
+
+
+def _stacked(body: Body, at: int, item: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Practice, arm (0 leads) and favourable answer of everybody who answered."""
+    rows = body.rounds[at].answered[item]
+    arm = (body.rounds[at].groups["standing"] != LEADER).astype(int)
+    return body.practice[rows], arm[rows], body.favourable[at][item][rows].astype(float)
+
+
+def _design_effect(body: Body, at: int) -> tuple[float | None, int | None]:
+    effects, m = [], 0
+    for item, rows in body.rounds[at].answered.items():
+        if rows.any():
+            stack = estimates.linearised(*_stacked(body, at, item), cells=2)
+            effects.extend(estimates.design_effect(stack))
+            m = max(m, stack.m)
+    return (estimates.round_design_effect(effects), m - 1) if m >= 2 else (None, None)
+
+
+def _add_changes(body: Body, old: int, new: int, before: Mapping, entries: Mapping[str, dict]) -> None:
+    """What a release says beside the round before, where both show the gap: verdicts, and the same people twice.
+
+    Every item is taken for a headline item, which prints the most.
+    """
+    earlier = {entry["item"]: entry for entry in before["items"]}
+    both = [
+        item
+        for item, entry in entries.items()
+        if item in earlier and entry["gap"]["mark"] == earlier[item]["gap"]["mark"] == "shown"
+    ]
+    since = body.rounds[old].number
+    gaps, levels = {}, {}
+    for item in both:
+        parts = [_stacked(body, old, item), _stacked(body, new, item)]
+        shifted = [(practice, arm + 2 * place, y) for place, (practice, arm, y) in enumerate(parts)]
+        stack = estimates.linearised(*(np.concatenate(part) for part in zip(*shifted, strict=True)), cells=4)
+        gaps[item] = estimates.change_in_gap(stack, 0, 1, 2, 3)
+        levels |= {
+            (item, name): estimates.change_in_level(stack, arm, 2 + arm) for arm, name in enumerate(ARMS)
+        }
+    told, told_levels = estimates.verdicts(gaps, both), estimates.verdicts(levels, ())
+    for item in both:
+        capped = {
+            name: any(of["groups"][name]["cap"] for of in (entries[item], earlier[item])) for name in ARMS
+        }
+        entries[item]["change"] = {"since": since, **_verdict(gaps[item], told[item], any(capped.values()))}
+        entries[item]["levels"] = {
+            name: {
+                "since": since,
+                **_verdict(levels[item, name], told_levels[item, name], capped[name], UP_OR_DOWN),
+            }
+            for name in ARMS
+        }
+        groups = {name: _panel(body, old, new, item, name) for name in ARMS}
+        entries[item]["panel"] = {"since": since, "groups": groups, "gap": {"mark": "hidden"}}
+
+
+def _verdict(found, verdict, capped: bool, *words) -> dict:
+    return disclosure.print_change(found.change, found.low, found.high, verdict.adjusted, capped, *words)
+
+
+def _panel(body: Body, old: int, new: int, item: str, arm: str) -> dict:
+    """Shares of those of an arm who answered in both rounds, without a verdict on them."""
+    answered = [_group(body, at, "standing", arm) & body.rounds[at].answered[item] for at in (old, new)]
+    kept = answered[0] & answered[1]
+    counts = [
+        disclosure.PanelCount(int((body.favourable[at][item] & kept).sum()), int(kept.sum()), int(rows.sum()))
+        for at, rows in zip((old, new), answered, strict=True)
+    ]
+    return disclosure.print_panel(*counts, body.threshold, (None, None, None, None), UP_OR_DOWN)
+
+
+def _rounded_table(body: Body, at: int, item: str, by: str) -> dict[str, dict]:
+    return {name: _rounded(body, at, item, _group(body, at, by, name)) for name in _names(body, at, by)}
+
+
+def _rounded(body: Body, at: int, item: str, group: np.ndarray, *exact: str) -> dict:
+    """A group by the fixed rules: share to 5, caps at 10 and 90; and whatever else is named, exactly."""
+    y, n, invited = body.count(at, item, group)
+    if min(n, invited) < body.threshold:
+        return {"mark": "hidden", "N": invited}
+    value = nearest_5(Fraction(y, n))
+    cap = "at_least" if value >= 90 else "at_most" if value <= 10 else None
+    return {
+        "mark": "shown",
+        "N": invited,
+        "n": disclosure.band(n),
+        "share": min(max(value, 10), 90),
+        "cap": cap,
+        **{key: EXACT[key](y, n, invited) for key in exact},
+    }
+
+
+# Careless publishers. -------------------------------------------------------------------------------------------------
+
+
+def threshold_only(body: Body, rounds: Sequence[int]) -> Documents:
+    """Exact shares of every group with ten answers, by one attribute and by any two."""
+    return _exact(body, rounds, lambda n, whole: n >= body.threshold)
+
+
+def remainder_rule(body: Body, rounds: Sequence[int]) -> Documents:
+    """As before, but only where those outside the group are ten as well, or none."""
+    return _exact(
+        body, rounds, lambda n, whole: n >= body.threshold and (whole - n >= body.threshold or n == whole)
+    )
+
+
+def no_rounding(body: Body, rounds: Sequence[int]) -> Documents:
+    """Exact shares of groups by one attribute."""
+    return _exact(body, rounds, lambda n, whole: n >= body.threshold, crossed=False)
+
+
+def _exact(body: Body, rounds: Sequence[int], may, crossed: bool = True) -> Documents:
+    def figure(at: int, item: str, group: np.ndarray) -> dict:
+        y, n, invited = body.count(at, item, group)
+        if not may(n, int(body.rounds[at].answered[item].sum())):
+            return {"mark": "hidden", "N": invited}
+        return {"mark": "shown", "N": invited, "exact_share": EXACT["exact_share"](y, n, invited)}
+
+    pairs = [("locality", "role"), ("locality", "size"), ("role", "size")] if crossed else []
+    return [_careless(body, at, figure, ("locality", "role", "size"), pairs) for at in rounds]
+
+
+def _careless(
+    body: Body, at: int, figure, one_way: Sequence[str], pairs: Sequence[tuple] = (), total=True
+) -> dict:
+    """A document whose groups are printed by `figure(at, item, group)`, each for itself."""
+    entries = []
+    for item in body.rounds[at].answered:
+        tables = [{by: name} for by in one_way for name in _names(body, at, by)]
+        tables += [
+            {one: a, two: b}
+            for one, two in pairs
+            for a in _names(body, at, one)
+            for b in _names(body, at, two)
+        ]
+        printed: dict[str, dict] = {}
+        for cell in tables:
+            by, name = " × ".join(cell), " × ".join(cell.values())
+            printed.setdefault(by, {})[name] = figure(at, item, _group(body, at, by, name))
+        arms = {arm: figure(at, item, _group(body, at, "standing", arm)) for arm in ARMS}
+        entries.append(
+            {
+                "item": item,
+                "groups": arms,
+                "total": figure(at, item, body.rounds[at].invited) if total else None,
+                "gap": {"mark": "hidden"},
+                "tables": [{"by": by, "groups": groups} for by, groups in printed.items()],
+                "change": None,
+            }
+        )
+    return _document(body, at, entries)
+
+
+def exact_bounds(body: Body, rounds: Sequence[int]) -> Documents:
+    """Rounded and capped shares by standing; beside them the worst case over the silent, to a whole percent."""
+    return [
+        _careless(body, at, lambda *where: _rounded(body, *where, "exact_bounds"), (), total=False)
+        for at in rounds
+    ]
+
+
+def exact_intervals(body: Body, rounds: Sequence[int]) -> Documents:
+    """Rounded and capped shares by standing; beside them an interval from the exact counts, to a whole percent."""
+    return [
+        _careless(body, at, lambda *where: _rounded(body, *where, "exact_interval"), (), total=False)
+        for at in rounds
+    ]
+
+
+def total_beside_arms(body: Body, rounds: Sequence[int]) -> Documents:
+    """Rounded and capped shares by standing, each for itself, and always their total."""
+    return [_careless(body, at, lambda *where: _rounded(body, *where), ()) for at in rounds]
+
+
+def sampled_trios(body: Body, rounds: Sequence[int]) -> Documents:
+    """The fixed rules with two breakdowns, printed where four trios drawn at random solve nobody."""
+    rng = np.random.default_rng(body.seed)
+
+    def passes(document: dict, at: int, item: str) -> bool:
+        given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
+        there = np.flatnonzero(given.type_of >= 0)
+        trios = [rng.choice(there, size=min(3, there.size), replace=False) for _ in range(4)]
+        return not any(settled(given, body.truth(item), trio) for trio in trios)
+
+    return _withheld(body, rounds, passes)
+
+
+def without_earlier_views(body: Body, rounds: Sequence[int]) -> Documents:
+    """The fixed rules with two breakdowns, printed where the best of audits, of this round alone, solves nobody."""
+
+    def passes(document: dict, at: int, item: str) -> bool:
+        given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
+        result = attack(given, body.truth(item), threshold=body.threshold)
+        return not (result.findings or result.timed_out or result.counted)
+
+    return _withheld(body, rounds, passes)
+
+
+def _withheld(body: Body, rounds: Sequence[int], passes) -> Documents:
+    """Fixed rules; a table is dropped from all items while one item does not pass: the last first, then standing."""
+    documents = []
+    for at in rounds:
+        for tables in (ONE_WAY, ONE_WAY[:1], ()):
+            document = _by_fixed_rules(body, [at], tables)[0]
+            if all(passes(document, at, entry["item"]) for entry in document["items"]):
+                break
+        else:
+            hidden = {"mark": "hidden"}
+            blank = dict.fromkeys(ARMS, hidden)
+            document["items"] = [
+                {"item": e["item"], "groups": blank, "total": None, "gap": hidden, "change": None}
+                for e in document["items"]
+            ]
+        documents.append(document)
+    return documents
+
+
+CARELESS: dict[str, Publisher] = {
+    "threshold only": threshold_only,
+    "threshold with remainder rule": remainder_rule,
+    "no rounding": no_rounding,
+    "exact bounds": exact_bounds,
+    "exact intervals": exact_intervals,
+    "total beside both arms": total_beside_arms,
+    "sampled trios": sampled_trios,
+    "gate without earlier views": without_earlier_views,
+}

@@ -1,0 +1,470 @@
+"""Who is solved: a search over the colleagues whose answers, with the published figures, settle a person's.
+
+People who look alike to all figures are of one kind if they also answered alike. A *world* is described by whom it
+moves away from the true answers. It agrees with the published figures, and with the true answers of the colleagues
+that an intruder knows unless it moves one of them. A person is safe where for every choice of colleagues some world
+moves that person and none of these colleagues; the search goes through the choices by asking whom a world moves:
+colleagues that it leaves alone do not refute it. What it finds is checked by `deduce`, which never sees the truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, combinations_with_replacement, product
+
+import numpy as np
+
+from tests.adversary.attacker.bodies import Who
+from tests.adversary.attacker.reading import View
+
+ENUMERABLE = 300_000
+"""Most worlds that are listed one by one."""
+
+
+class TimeOut(Exception):
+    """The solver could not decide in time, or came back with a world that does not hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What an intruder knows of one item, over one or several rounds; no answers in it.
+
+    A slot is a set of rounds over which a person's answer is one unknown: each round its own, or all rounds as one
+    where nobody is taken to have changed. People of one type count alike in every view.
+
+    `type_of`: (people,) type of each person, -1 for who answered nothing. `columns`: (types, slots, views) whole
+    numbers, what a favourable answer adds to each view. `asked`: (types, slots), whether there is an answer.
+    `low`, `high`: (views,). `slots`: the round numbers of each.
+    """
+
+    type_of: np.ndarray
+    columns: np.ndarray
+    asked: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    slots: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.bincount(self.type_of[self.type_of >= 0], minlength=len(self.columns))
+
+    def patterns(self, kind: int) -> list[tuple[int, ...]]:
+        """All ways in which somebody of a type may have answered, slot by slot; 0 where not asked."""
+        return list(product(*((0, 1) if asked else (0,) for asked in self.asked[kind])))
+
+
+def problem(views: Sequence[View], rounds: Sequence[Who], item: str, *, steady: bool = False) -> Problem:
+    """Set up what is known of an item. With `steady`, everybody is taken to have answered alike in all rounds."""
+    numbers = [who.number for who in rounds if item in who.answered]
+    answered = np.array([who.answered[item] for who in rounds if item in who.answered])
+    slots = (tuple(numbers),) if steady else tuple((number,) for number in numbers)
+    asked = answered.any(axis=0)[:, None] if steady else answered.T
+    rows, low, high = [], [], []
+    for view in views:
+        weights = np.array(
+            [
+                sum(view.weights.get(number, np.zeros(len(asked), np.int64)) for number in slot)
+                for slot in slots
+            ]
+        )
+        common = int(np.gcd.reduce(weights, axis=None)) or 1
+        rows.append(weights.T // common)
+        low.append(-(-view.low // common))
+        high.append(view.high // common)
+    columns = np.stack(rows, axis=2) if rows else np.zeros((*asked.shape, 0), np.int64)
+    signature = np.concatenate([asked, columns.reshape(len(asked), -1)], axis=1)
+    some = asked.any(axis=1)
+    _, first, kind = np.unique(signature[some], axis=0, return_index=True, return_inverse=True)
+    type_of = np.full(len(asked), -1)
+    type_of[some] = kind.reshape(-1)
+    return Problem(
+        type_of,
+        columns[some][first],
+        asked[some][first],
+        np.array(low, dtype=np.int64),
+        np.array(high, dtype=np.int64),
+        slots,
+        tuple(view.name for view in views),
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an intruder says of one person: in `rounds` the answer was favourable, or it was not.
+
+    `colleagues`: the people whose answers were known for it.
+    """
+
+    person: int
+    rounds: tuple[int, ...]
+    favourable: bool
+    colleagues: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim that holds for `people` alike persons, each with colleagues of the same kinds."""
+
+    claim: Claim
+    people: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A group of fewer people than the threshold whose favourable answers are known to the one."""
+
+    people: tuple[int, ...]
+    rounds: tuple[int, ...]
+    favourable: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What came of one attack: people attacked (a person a slot), who was solved, which groups, what timed out."""
+
+    attacked: int
+    findings: tuple[Finding, ...] = ()
+    counted: tuple[Counted, ...] = ()
+    timed_out: int = 0
+    programs: int = 0
+
+    @property
+    def solved(self) -> int:
+        return sum(len(finding.people) for finding in self.findings)
+
+
+# What people answered enters below, to choose the colleagues that are worst for somebody. ----------------------------
+
+
+@dataclass(eq=False)
+class _Truth:
+    """The problem seen from the true answers: kinds of alike people and what moving one of them does to the views."""
+
+    given: Problem
+    answers: np.ndarray  # (people, slots) 0 or 1
+    seconds: float
+    kinds: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    persons: list[np.ndarray] = field(default_factory=list)
+    programs: int = 0
+    pool: list[tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=list
+    )  # worlds: moves, movers of each kind
+
+    def __post_init__(self):
+        self.deadline = time.monotonic() + self.seconds
+        found: dict[tuple, list[int]] = {}
+        for person in np.flatnonzero(self.given.type_of >= 0):
+            key = int(self.given.type_of[person]), tuple(int(a) for a in self.answers[person])
+            found.setdefault(key, []).append(int(person))
+        self.kinds = sorted(found)
+        self.persons = [np.array(found[kind]) for kind in self.kinds]
+        self.counts = np.array([len(p) for p in self.persons], dtype=np.int64)
+        of, to, effect = [], [], []
+        for number, (kind, now) in enumerate(self.kinds):
+            for other in self.given.patterns(kind):
+                if other != now:
+                    of.append(number)
+                    to.append(other)
+                    change = np.array(other) - np.array(now)
+                    effect.append(change @ self.given.columns[kind])
+        self.of = np.array(of, dtype=np.int64)
+        self.change = np.array(to) - np.array([self.kinds[k][1] for k in of])  # (moves, slots)
+        self.effect = np.array(effect, dtype=np.int64).reshape(len(of), -1)  # (moves, views)
+        sums = sum(
+            (
+                c * (np.array(now) @ self.given.columns[kind])
+                for c, (kind, now) in zip(self.counts, self.kinds, strict=True)
+            ),
+            np.zeros(len(self.given.low), np.int64),
+        )
+        if np.any(sums < self.given.low) or np.any(sums > self.given.high):
+            wrong = [
+                n
+                for n, bad in zip(
+                    self.given.names, (sums < self.given.low) | (sums > self.given.high), strict=True
+                )
+                if bad
+            ]
+            raise AssertionError(f"The true answers contradict what was read: {wrong}.")
+        self.low, self.high = self.given.low - sums, self.given.high - sums
+        self.alone = np.all((self.effect >= self.low) & (self.effect <= self.high), axis=1)  # (moves,)
+
+    def world(self, wanted: np.ndarray, capacity: np.ndarray, least: int = 1) -> np.ndarray | None:
+        """How many make each move in some world with wanted @ moves >= least and at most `capacity` movers a kind.
+
+        (moves,) whole numbers, or None where there is no such world. Raises `TimeOut`.
+        """
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        known = [
+            (moved.sum(), moves)
+            for moves, moved in self.pool
+            if np.all(moved <= capacity) and wanted @ moves >= least
+        ]
+        if known:
+            return min(known, key=lambda world: world[0])[1]
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeOut
+        self.programs += 1
+        scale = np.maximum(np.abs(self.effect).max(axis=0, initial=1), 1)
+        movers = (self.of == np.arange(len(self.kinds))[:, None]).astype(float)
+        result = milp(
+            # Worlds that move few people of rare kinds: fewer colleagues can refute them, and the search stays short.
+            np.where(self.counts[self.of] <= 4, 1.0, 0.2),
+            integrality=np.ones(len(self.of)),
+            bounds=Bounds(0, capacity[self.of]),
+            constraints=[
+                LinearConstraint(self.effect.T / scale[:, None], self.low / scale, self.high / scale),
+                LinearConstraint(movers, -np.inf, capacity),
+                LinearConstraint(wanted[None, :].astype(float), least, np.inf),
+            ],
+            options={"time_limit": left, "mip_rel_gap": 0.5},
+        )
+        if result.status == 2:
+            return None
+        if result.x is None:
+            raise TimeOut
+        moves = np.rint(result.x).astype(np.int64)
+        sums = moves @ self.effect
+        holds = np.all((sums >= self.low) & (sums <= self.high)) and np.all(movers @ moves <= capacity)
+        if not holds or wanted @ moves < least:
+            raise TimeOut
+        self.pool.append((moves, np.rint(movers @ moves).astype(np.int64)))
+        return moves
+
+    def partners(self, wanted: np.ndarray) -> np.ndarray:
+        """(kinds,) truth values: kinds of whom one, moving beside one `wanted` move, makes a world."""
+        found = np.zeros(len(self.kinds), bool)
+        for move in np.flatnonzero(wanted):
+            both = self.effect + self.effect[move]
+            found[self.of[np.all((both >= self.low) & (both <= self.high), axis=1)]] = True
+        return found
+
+    def refuted_by(self, target: int, wanted: np.ndarray, budget: int) -> np.ndarray | None:
+        """Numbers of colleagues of each kind, `budget` in all or fewer, that settle `target`'s answer; None if safe.
+
+        `target` is a kind; `wanted` (moves,) marks its moves that change the answer in question.
+        """
+        if np.any(wanted & self.alone):
+            return None
+        seen = set()
+        partners = self.partners(wanted)
+
+        def search(known: np.ndarray, left: int) -> np.ndarray | None:
+            if known.tobytes() in seen:
+                return None
+            seen.add(known.tobytes())
+            free = self.counts - known
+            # Each partner makes a world of two, which only that partner's answer refutes.
+            if free[partners].sum() - partners[target] > left:
+                return None
+            # A world that leaves so many of each kind alone that no choice of colleagues can touch it settles all.
+            spare = np.maximum(free - left, 0)
+            spare[target] = max(spare[target], 1)
+            if left and self.world(wanted, spare) is not None:
+                return None
+            moves = self.world(wanted, free)
+            if moves is None:
+                return known
+            moved = np.bincount(self.of, weights=moves, minlength=len(self.kinds)).astype(np.int64)
+            for kind in np.flatnonzero(moved):
+                more = free[kind] - moved[kind] + 1
+                if more > left or (kind == target and known[kind] + more > self.counts[kind] - 1):
+                    continue
+                further = known.copy()
+                further[kind] += more
+                found = search(further, left - int(more))
+                if found is not None:
+                    return found
+            return None
+
+        return search(np.zeros_like(self.counts), budget)
+
+    def claim(self, target: int, slot: int, known: np.ndarray) -> Finding:
+        """A claim with names: the last of each kind serve as the colleagues, the first of the target's is claimed."""
+        colleagues = [int(p) for kind, n in enumerate(known) for p in self.persons[kind][::-1][:n]]
+        claim = Claim(
+            int(self.persons[target][0]),
+            self.given.slots[slot],
+            bool(self.kinds[target][1][slot]),
+            tuple(colleagues),
+        )
+        return Finding(claim, tuple(int(p) for p in self.persons[target]))
+
+
+def attack(
+    given: Problem,
+    favourable: Mapping[int, np.ndarray],
+    *,
+    colleagues: int = 3,
+    threshold: int = 10,
+    seconds: float = 60.0,
+) -> Attack:
+    """Try to solve everybody, and every group under the threshold that the views cut out, with the worst colleagues.
+
+    `favourable`: (people,) truth values by round number. Whoever is undecided after `seconds` counts as timed out.
+    """
+    answers = np.stack([favourable[slot[-1]] for slot in given.slots], axis=1).astype(np.int64)
+    # A steady person has one answer over the rounds; one in which they answered is as good as another.
+    for place, slot in enumerate(given.slots):
+        if len(slot) > 1 and any(np.any(favourable[n] != favourable[slot[-1]]) for n in slot):
+            raise ValueError(f"Somebody changed an answer over rounds {slot}: this body is not steady.")
+        answers[:, place] *= (given.type_of >= 0) & given.asked[given.type_of, place]
+    truth = _Truth(given, answers, seconds)
+    findings, timed_out, attacked = [], 0, 0
+    for kind, (of_type, _) in enumerate(truth.kinds):
+        for slot in np.flatnonzero(given.asked[of_type]):
+            attacked += int(truth.counts[kind])
+            wanted = (truth.of == kind) & (truth.change[:, slot] != 0)
+            try:
+                known = truth.refuted_by(kind, wanted, colleagues)
+            except TimeOut:
+                timed_out += int(truth.counts[kind])
+                continue
+            if known is not None:
+                findings.append(truth.claim(kind, int(slot), known))
+    counted, late = _counted(truth, threshold)
+    return Attack(attacked, tuple(findings), tuple(counted), timed_out + late, truth.programs)
+
+
+def settled(given: Problem, favourable: Mapping[int, np.ndarray], colleagues: Sequence[int]) -> bool:
+    """Whether these colleagues, and no others, settle anybody's answer. For publishers that try a few of them."""
+    answers = np.stack([favourable[slot[-1]] for slot in given.slots], axis=1).astype(np.int64)
+    truth = _Truth(given, answers * given.asked[given.type_of], seconds=60.0)
+    free = np.array([len(np.setdiff1d(persons, colleagues)) for persons in truth.persons])
+    for kind, slot in product(np.flatnonzero(free), range(len(given.slots))):
+        wanted = (truth.of == kind) & (truth.change[:, slot] != 0)
+        if wanted.any() and not np.any(wanted & truth.alone) and truth.world(wanted, free) is None:
+            return True
+    return False
+
+
+def _counted(truth: _Truth, threshold: int) -> tuple[list[Counted], int]:
+    """Groups of two up to the threshold whose count is settled by the figures alone, and how many were undecided.
+
+    Groups that two views cut out between them: what they share, and what one has beyond the other.
+    """
+    given, found, late = truth.given, [], 0
+    for slot in range(len(given.slots)):
+        for inside in _cut_out(given, slot):
+            kinds = np.array([inside[of_type] for of_type, _ in truth.kinds])
+            people = np.concatenate([p for p, yes in zip(truth.persons, kinds, strict=True) if yes])
+            if not 2 <= len(people) < threshold:
+                continue
+            net = np.where(kinds[truth.of], truth.change[:, slot], 0)
+            if np.any((net != 0) & truth.alone):
+                continue
+            try:
+                free = any(truth.world(sign * net, truth.counts) is not None for sign in (1, -1))
+            except TimeOut:
+                late += 1
+                continue
+            if not free:
+                total = sum(
+                    int(c) * now[slot]
+                    for c, (_, now), yes in zip(truth.counts, truth.kinds, kinds, strict=True)
+                    if yes
+                )
+                found.append(Counted(tuple(sorted(map(int, people))), given.slots[slot], total))
+    return found, late
+
+
+def _cut_out(given: Problem, slot: int) -> Iterator[np.ndarray]:
+    """Distinct non-empty sets of types, (types,) truth values, that one view or two cut out of those asked."""
+    asked = given.asked[:, slot]
+    groups = [asked, *((given.columns[:, slot, view] != 0) & asked for view in range(len(given.low)))]
+    seen = set()
+    for one, other in [(group, group) for group in groups] + list(combinations(groups, 2)):
+        for part in (one & other, one & ~other, other & ~one):
+            if part.any() and part.tobytes() not in seen:
+                seen.add(part.tobytes())
+                yield part
+
+
+# Below, nothing knows the truth. --------------------------------------------------------------------------------------
+
+
+def deduce(given: Problem, known: Mapping[int, Sequence[int]], person: int, slot: int) -> bool | None:
+    """What the views and the answers of `known` people (person to 0 or 1 by slot) say of a person's answer; None: open.
+
+    Raises `Unsatisfiable` where no answers at all agree with the views.
+    """
+    can = {value: _possible(given, known, person, slot, value) for value in (0, 1)}
+    if not any(can.values()):
+        raise Unsatisfiable("No answers agree with the views.")
+    return None if all(can.values()) else can[1]
+
+
+class Unsatisfiable(Exception):
+    """No answers at all agree with what was published and what is known."""
+
+
+def _possible(given: Problem, known: Mapping[int, Sequence[int]], person: int, slot: int, value: int) -> bool:
+    """Whether some world holds in which `person` answered `value`: numbers of people by type and pattern."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    cells = [(kind, pattern) for kind in range(len(given.columns)) for pattern in given.patterns(kind)]
+    effect = np.array([np.array(pattern) @ given.columns[kind] for kind, pattern in cells]).T
+    least = np.array(
+        [
+            sum(given.type_of[p] == kind and tuple(answers) == pattern for p, answers in known.items())
+            for kind, pattern in cells
+        ]
+    )
+    belongs = np.array([[kind == row for kind, _ in cells] for row in range(len(given.columns))], float)
+    mine = np.array([kind == given.type_of[person] and pattern[slot] == value for kind, pattern in cells])
+    scale = np.maximum(np.abs(effect).max(axis=1, initial=1), 1)
+    result = milp(
+        np.zeros(len(cells)),
+        integrality=np.ones(len(cells)),
+        bounds=Bounds(least, np.inf),
+        constraints=[
+            LinearConstraint(belongs, given.sizes, given.sizes),
+            LinearConstraint(effect / scale[:, None], given.low / scale, given.high / scale),
+            # One of the people that nobody has told the intruder about.
+            LinearConstraint(mine[None, :].astype(float), least[mine].sum() + 1, np.inf),
+        ],
+    )
+    if result.status not in (0, 2):
+        raise TimeOut
+    return result.status == 0
+
+
+def worlds(given: Problem) -> np.ndarray:
+    """All worlds, (worlds, types) favourable answers of each type, for one slot. Raises ValueError beyond `ENUMERABLE`."""
+    sizes = given.sizes
+    if len(given.slots) != 1 or np.prod(sizes + 1.0) > ENUMERABLE:
+        raise ValueError("Too many worlds to list.")
+    grid = np.stack(np.meshgrid(*(np.arange(n + 1) for n in sizes), indexing="ij"), axis=-1).reshape(
+        -1, len(sizes)
+    )
+    sums = grid @ given.columns[:, 0, :]
+    return grid[np.all((sums >= given.low) & (sums <= given.high), axis=1)]
+
+
+def solved_among(
+    listed: np.ndarray, sizes: np.ndarray, truth: np.ndarray, colleagues: int = 3
+) -> set[tuple[int, int]]:
+    """Types and answers (0 or 1) that some colleagues settle, by trying every choice of them on every listed world.
+
+    `listed`: (worlds, types) favourable answers; `truth`: (types,). Slow, plain, and the judge of `attack`.
+    """
+    kinds = [(kind, answer) for kind in range(len(sizes)) for answer in (0, 1)]
+    found = set()
+    for chosen in (c for size in range(colleagues + 1) for c in combinations_with_replacement(kinds, size)):
+        for_it, against = np.zeros(len(sizes), int), np.zeros(len(sizes), int)
+        for kind, answer in chosen:
+            (for_it if answer else against)[kind] += 1
+        if np.any(for_it > truth) or np.any(against > sizes - truth):
+            continue
+        agree = listed[np.all((listed >= for_it) & (sizes - listed >= against), axis=1)]
+        for kind in range(len(sizes)):
+            if truth[kind] > for_it[kind] and np.all(agree[:, kind] == sizes[kind] - against[kind]):
+                found.add((kind, 1))
+            if sizes[kind] - truth[kind] > against[kind] and np.all(agree[:, kind] == for_it[kind]):
+                found.add((kind, 0))
+    return found

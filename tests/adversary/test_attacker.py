@@ -1,0 +1,501 @@
+"""The intruder himself: he reads every figure, finds all that can be found, and breaks each careless publisher."""
+
+from __future__ import annotations
+
+import copy
+from fractions import Fraction
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.adversary.attacker import publishers, reading, solver
+from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, invent
+from tests.adversary.attacker.campaign import Outcome, attacks, campaign, stacks
+from tests.adversary.attacker.reading import View
+from tests.studies import attack as study
+
+SMALL = {"people": (20, 40), "rounds": (1, 1), "items": (1, 1), "favourable": (0.5, 0.95)}
+SOME_ROUNDS = SMALL | {"rounds": (2, 4), "steady": True}
+# Seeds found by trying them one after another; how many colleagues the intruder has.
+EXAMPLES = {
+    "threshold only": (0, SMALL, 0),
+    "threshold with remainder rule": (0, SMALL, 0),
+    "no rounding": (0, SMALL, 0),
+    "exact bounds": (25, SMALL, 0),
+    "exact intervals": (25, SMALL, 0),
+    "total beside both arms": (2, SMALL, 0),
+    "sampled trios": (2, SMALL, 3),
+    "gate without earlier views": (40, SOME_ROUNDS, 0),
+}
+
+
+def example(name):
+    """A careless publisher's body, its documents and the intruder's number of colleagues."""
+    seed, kind, colleagues = EXAMPLES[name]
+    body = invent(seed, **kind)
+    return body, publishers.CARELESS[name](body, range(len(body.rounds))), colleagues
+
+
+def confirm(body, item, problem, finding):
+    """That a claim follows without a look at the truth, from the figures and these colleagues, and is true."""
+    claim = finding.claim
+    slot = problem.slots.index(claim.rounds)
+    truth = body.truth(item)
+
+    def said(person):
+        asked = problem.asked[problem.type_of[person]]
+        return tuple(
+            int(truth[rounds[-1]][person]) if yes else 0
+            for rounds, yes in zip(problem.slots, asked, strict=True)
+        )
+
+    assert claim.person not in claim.colleagues and len(set(claim.colleagues)) == len(claim.colleagues) <= 3
+    concluded = solver.deduce(
+        problem, {person: said(person) for person in claim.colleagues}, claim.person, slot
+    )
+    assert concluded is not None and concluded == claim.favourable == bool(
+        truth[claim.rounds[-1]][claim.person]
+    )
+
+
+# Reading. -------------------------------------------------------------------------------------------------------------
+
+
+def document_of(seed=3, **kind):
+    body = invent(seed, **(SMALL | {"leaders": (12, 15), "people": (40, 40), "response": (1, 1)} | kind))
+    return body, publishers.fixed_rules(body, range(len(body.rounds)))
+
+
+def test_every_number_of_a_release_has_a_class(database, config):
+    """Each number of a real release, down to the bands of practices, lies at a place that the reading knows."""
+    from sqlmodel import select
+
+    from engagement.models import Release
+    from tests import support
+    from tests.adversary.attacker.reading import FIGURE, classify
+
+    keys = support.keys_of(config)
+    body_id = support.small_body(database)
+    for score in (4, 2):
+        round_id = support.launch(database, keys, body_id)
+        for number, door in enumerate(support.doors(database, keys, round_id)):
+            support.answer(database, door, support.sheet(score if number % 3 else 3))
+        support.close(database, keys, round_id)
+    with database.reading() as session:
+        import json
+
+        contents = [json.loads(text) for text in session.exec(select(Release.content)).all()]
+    assert len(contents) == 2
+    for content in contents:
+        assert FIGURE in classify(content).values()
+    assert reading.check_made(contents) > 0
+
+
+@pytest.mark.parametrize(
+    "place, number",
+    [
+        (("items", 0, "groups", "leader", "exact_n"), 13),
+        (("items", 0, "weighted"), {"leader": 64}),
+        (("items", 0, "tables", 0, "groups", "L0", "note"), "13 of 14"),
+        (("standard_error",), 0.04),
+        (("items", 0, "gap", "intervals"), [5]),
+        (("items", 0, "by_person"), {"7": "yes"}),
+    ],
+)
+def test_an_unknown_figure_is_a_leak(place, number):
+    """A number, or a text with a number in it, at a place that nobody classed stops the reading."""
+    _, documents = document_of()
+    target = documents[0]
+    for step in place[:-1]:
+        target = target[step]
+    target[place[-1]] = number
+    with pytest.raises(reading.Unclassified):
+        reading.classify(documents[0])
+
+
+def test_a_new_figure_is_taken_up_in_one_line(monkeypatch):
+    """A figure under a new name is read once its place is classed and its rule given."""
+    body, documents = document_of()
+    who = body.rounds[0]
+    leader = documents[0]["items"][0]["groups"][LEADER]
+    leader["tenths"] = 10 * body.count(0, "item 1", who.groups["standing"] == LEADER)[0]
+    monkeypatch.setitem(reading.PLACES, "items.*.groups.*.tenths", reading.FIGURE)
+    monkeypatch.setitem(reading.READERS, "tenths", lambda figure, y, n, invited: figure["tenths"] == 10 * y)
+    view = next(v for v in reading.views(documents, [who], "item 1") if v.name == f"standing {LEADER}")
+    assert 10 * view.low == 10 * view.high == leader["tenths"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_reading_is_exactly_what_the_rules_print(seed):
+    """Counts that the reading allows are those, and only those, that the product prints as the same shares and gap."""
+    from engagement.disclosure import Count, publish_item
+
+    body = invent(seed, **(SMALL | {"leaders": (10, 15), "response": (0.8, 1), "favourable": (0.4, 0.99)}))
+    who = body.rounds[0]
+    document = publishers.shipped(body, [0])[0]
+    arms = {arm: body.count(0, "item 1", who.groups["standing"] == arm) for arm in (LEADER, GRASSROOTS)}
+
+    def printed(counts):
+        table = publish_item(counts, threshold=body.threshold, design_effect=None, df=None).as_json()
+        shown = [*table["groups"].values(), table["total"] or {}, table["gap"]]
+        return [[figure.get(key) for key in ("mark", "share", "cap", "points")] for figure in shown]
+
+    def count(arm, y):
+        return Count(y, *arms[arm][1:])
+
+    truth = printed({arm: count(arm, y) for arm, (y, _, _) in arms.items()})
+    same = {
+        (a, b)
+        for a, b in product(range(arms[LEADER][1] + 1), range(arms[GRASSROOTS][1] + 1))
+        if printed({LEADER: count(LEADER, a), GRASSROOTS: count(GRASSROOTS, b)}) == truth
+    }
+    problem = solver.problem(reading.views([document], [who], "item 1"), [who], "item 1")
+    types = {
+        problem.type_of[np.flatnonzero(who.answered["item 1"] & (who.groups["standing"] == arm))[0]]
+        for arm in arms
+    }
+    listed = solver.worlds(problem)
+    if len(types) == 1:
+        assert {int(w[0]) for w in listed} == {a + b for a, b in same}, "only their total is told"
+    else:
+        leaders = problem.type_of[
+            np.flatnonzero(who.answered["item 1"] & (who.groups["standing"] == LEADER))[0]
+        ]
+        assert {(int(w[leaders]), int(w[1 - leaders])) for w in listed} == same
+
+
+def test_caps_may_stand_anywhere():
+    """An end cell that starts at 65 allows all counts from there on; an open share allows its own cell only."""
+    assert reading.allowed({"share": 65, "cap": "at_least"}, 12, 15) == (8, 12)
+    assert reading.allowed({"share": 35, "cap": "at_most"}, 12, 15) == (0, 4)
+    assert reading.allowed({"share": 65, "cap": None}, 12, 15) == (8, 8)
+    assert reading.nearest_5(Fraction(5, 8)) == 65, "ties go up"
+    with pytest.raises(reading.Misread):
+        reading.allowed({"share": 55, "cap": None}, 10, 15)
+
+
+def test_the_true_answers_satisfy_every_view():
+    """Whatever a publisher prints over several rounds, its reading holds for the answers that it was made from."""
+    seen = set()
+    for seed in range(30):
+        body = invent(
+            seed, rounds=(2, 4), people=(40, 100), leaders=(12, 15), response=(0.9, 1), steady=False
+        )
+        documents = publishers.fixed_rules(body, range(len(body.rounds)))
+        for item in body.rounds[0].answered:
+            for view in reading.views(documents, list(body.rounds), item):
+                assert _fits(view, body), view.name
+                seen.add(view.name.split()[0])
+    assert {"standing", "total", "gap", "locality", "size", "verdict", "panel"} <= seen
+
+
+def test_what_is_printed_of_two_rounds_is_read_over_both():
+    """Points of a change bound the four counts together; points beside them do not fit the true answers."""
+    body = invent(
+        5, **(SMALL | {"people": (60, 60), "leaders": (15, 15), "rounds": (2, 2), "response": (1, 1)})
+    )
+    documents = publishers.shipped(body, [0, 1])
+
+    def counts(arm):
+        return [body.count(at, "item 1", body.rounds[at].groups["standing"] == arm) for at in (0, 1)]
+
+    moved = {
+        arm: Fraction(*counts(arm)[1][:2]) - Fraction(*counts(arm)[0][:2]) for arm in (LEADER, GRASSROOTS)
+    }
+    told = {
+        "change": (moved[LEADER] - moved[GRASSROOTS], ("wider", "narrower")),
+        f"level {LEADER}": (moved[LEADER], ("up", "down")),
+    }
+    entry = documents[1]["items"][0]
+    for shift in (0, 5, -5):
+        printed = {
+            name: {"since": 1, "verdict": words[delta < 0], "points": reading.nearest_5(delta) + shift}
+            for name, (delta, words) in told.items()
+        }
+        entry["change"], entry["levels"] = printed["change"], {LEADER: printed[f"level {LEADER}"]}
+        found = {view.name: view for view in reading.views(documents, list(body.rounds), "item 1")}
+        for name, (delta, _) in told.items():
+            assert delta != 0
+            assert _fits(found[name], body) == (shift == 0)
+            assert _fits(found[f"verdict of {name}"], body)
+
+
+def _fits(view, body):
+    return view.low <= view.value(body.truth(view.item)) <= view.high
+
+
+def test_a_gap_without_its_arms_is_read():
+    """A gap alone binds both arms as far as it reaches, and at an end on one side only."""
+    body, documents = document_of(people=(60, 60))
+    entry = documents[0]["items"][0]
+    arms = {
+        arm: body.count(0, "item 1", body.rounds[0].groups["standing"] == arm) for arm in (LEADER, GRASSROOTS)
+    }
+    gap = 100 * (Fraction(*arms[LEADER][:2]) - Fraction(*arms[GRASSROOTS][:2]))
+    nearest = 10 * round(gap / 10)
+    entry["groups"] = {arm: {"mark": "hidden", "N": 30} for arm in arms}
+    for points, cap, fits in (
+        (nearest, None, True),
+        (nearest + 10, None, False),
+        (nearest - 5, "at_least", True),
+        (nearest + 15, "at_least", False),
+        (nearest + 15, "at_most", True),
+        (nearest - 15, "at_most", False),
+    ):
+        entry["gap"] = {"mark": "shown", "points": points, "cap": cap, **({} if cap else {"within": 5.0})}
+        view = next(v for v in reading.views(documents, list(body.rounds), "item 1") if v.name == "gap")
+        assert _fits(view, body) == fits
+
+
+def test_answers_in_full_bound_the_favourable():
+    """Shares of five options, added up, bound the favourable answers from both sides."""
+    from engagement.disclosure import print_distribution
+
+    body, documents = document_of(people=(60, 60))
+    who, n = body.rounds[0], int(body.rounds[0].answered["item 1"].sum())
+    y = body.count(0, "item 1", who.invited)[0]
+    counts = {1: 0, 2: n - y, 3: 0, 4: y - y // 2, 5: y // 2}
+    documents[0]["items"][0]["distribution"] = print_distribution(counts, 0, 60)
+    view = next(v for v in reading.views(documents, [who], "item 1") if v.name == "distribution")
+    assert 0 < view.low <= y <= view.high < n
+
+
+def test_intervals_that_follow_from_what_is_printed_pass_and_others_do_not():
+    """Of the product's intervals nothing new is learnt; one end that is moved by 5 is noticed."""
+    body = invent(11, people=(90, 120), leaders=(15, 15), rounds=(6, 6), items=(3, 3), response=(0.9, 0.9))
+    documents = publishers.shipped(body, range(6))
+    assert reading.check_made(documents) > 50
+    worse = copy.deepcopy(documents)
+    arms = [e["groups"][GRASSROOTS] for d in documents for e in d["items"]]
+    keys = [(g["N"], g.get("n"), g.get("share")) for g in arms if g["mark"] == "shown"]
+    twice = next(key for key in keys if keys.count(key) > 1)
+    for document in worse:
+        for entry in document["items"]:
+            group = entry["groups"][GRASSROOTS]
+            if (group["N"], group.get("n"), group.get("share")) == twice:
+                group["bounds"][0] += 5
+                with pytest.raises(reading.Misread, match="bounds"):
+                    reading.check_made(worse)
+                return
+
+
+# Solving. -------------------------------------------------------------------------------------------------------------
+
+
+def brute_force(views, rounds, item, truth, colleagues, steady):
+    """Person, rounds and answer of everybody solved by some choice of colleagues, over all assignments of answers."""
+    people = rounds[0].invited.size
+    cells = [(p, r) for p in range(people) for r, who in enumerate(rounds) if who.answered[item][p]]
+    unknown = sorted({p if steady else (p, r) for p, r in cells})
+    place = {cell: unknown.index(cell[0] if steady else cell) for cell in cells}
+    everything = np.array(list(product((0, 1), repeat=len(unknown))))
+    good = np.ones(len(everything), bool)
+    for view in views:
+        weights = np.zeros(len(unknown), np.int64)
+        for p, r in cells:
+            weights[place[p, r]] += view.weights.get(rounds[r].number, np.zeros(people, np.int64))[p]
+        good &= (everything @ weights >= view.low) & (everything @ weights <= view.high)
+    everything = everything[good]
+    real = np.array(
+        [
+            truth[rounds[r].number][p]
+            for p, r in [next(c for c in cells if place[c] == u) for u in range(len(unknown))]
+        ]
+    )
+    owner = np.array([u if steady else u[0] for u in unknown])
+    solved = set()
+    for size in range(colleagues + 1):
+        for trio in combinations(range(people), size):
+            known = np.isin(owner, trio)
+            agree = everything[np.all(everything[:, known] == real[known], axis=1)]
+            certain = np.all(agree == real, axis=0) & ~known
+            solved |= {(int(owner[u]), u) for u in np.flatnonzero(certain)}
+    return solved, place
+
+
+@st.composite
+def riddles(draw):
+    """A handful of people over one or two rounds, and views of all sorts around their true answers."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    people, rounds_ = draw(st.sampled_from([(6, 1), (9, 1), (6, 2)]))
+    steady = draw(st.booleans())
+    from tests.adversary.attacker.bodies import Who
+
+    groups = {"standing": np.array(["leader"] * people)}
+    rounds = [Who(r + 1, groups, {"i": rng.random(people) < 0.85}) for r in range(rounds_)]
+    answers = rng.random(people) < draw(st.sampled_from([0.5, 0.8, 0.95]))
+    truth = {
+        who.number: answers if steady or not r else np.where(rng.random(people) < 0.3, ~answers, answers)
+        for r, who in enumerate(rounds)
+    }
+    views = []
+    for number in range(draw(st.integers(0, 4))):
+        over = [who for who in rounds if rng.random() < 0.7] or rounds[:1]
+        most = draw(st.sampled_from([1, 1, 3]))
+        weights = {
+            w.number: rng.integers(-(most > 1) * most, most + 1, people) * w.answered["i"] for w in over
+        }
+        value = View("", "i", weights, 0, 0).value(truth)
+        views.append(
+            View(f"view {number}", "i", weights, value - int(rng.integers(3)), value + int(rng.integers(3)))
+        )
+    return views, rounds, truth, steady
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(riddles(), st.integers(0, 3))
+def test_the_attack_finds_exactly_what_brute_force_finds(riddle, colleagues):
+    """On small riddles of every sort, the people solved are those that trying all answers and all colleagues solves."""
+    views, rounds, truth, steady = riddle
+    expected, place = brute_force(views, rounds, "i", truth, colleagues, steady)
+    problem = solver.problem(views, rounds, "i", steady=steady)
+    result = solver.attack(problem, truth, colleagues=colleagues)
+    numbers = [who.number for who in rounds]
+    found = {
+        (person, place[person, numbers.index(number)])
+        for finding in result.findings
+        for person in finding.people
+        for number in finding.claim.rounds
+        if (person, numbers.index(number)) in place
+    }
+    assert result.timed_out == 0
+    assert found == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_attack_agrees_with_a_list_of_all_worlds(seed):
+    """On real tables small enough to list every world, both ways of solving name the same kinds of people."""
+    body = invent(seed, people=(24, 30), leaders=(10, 12), rounds=(1, 1), items=(1, 1), response=(0.9, 1))
+    truth = body.truth("item 1")
+    for documents in (publishers.shipped(body, [0]), publishers.fixed_rules(body, [0])):
+        problem = next(iter(stacks(documents, body.rounds, "item 1", steady=False)))
+        if np.prod(problem.sizes + 1.0) > 20_000:
+            continue
+        inside = problem.type_of >= 0
+        true = np.bincount(
+            problem.type_of[inside], weights=truth[1][inside], minlength=len(problem.sizes)
+        ).astype(int)
+        expected = solver.solved_among(solver.worlds(problem), problem.sizes, true)
+        found = {
+            (int(problem.type_of[f.claim.person]), int(f.claim.favourable))
+            for f in solver.attack(problem, truth).findings
+        }
+        assert found == expected
+
+
+def test_a_time_out_is_reported_as_one():
+    """Without time nobody is called solved, and nobody who needs a search is called safe."""
+    body, documents, _ = example("no rounding")
+    _, _, result = next(iter(attacks(body, documents, seconds=0)))
+    assert result.timed_out > 0 and result.solved == 0
+
+
+def test_nobody_who_changed_is_taken_for_steady():
+    """Answers that changed cannot be attacked under the belief that nobody changed."""
+    body = invent(5, rounds=(3, 3), people=(60, 60), steady=False)
+    documents = publishers.shipped(body, range(3))
+    with pytest.raises(ValueError, match="changed"):
+        solver.attack(next(iter(stacks(documents, body.rounds, "item 1", steady=True))), body.truth("item 1"))
+
+
+def test_invented_bodies_are_what_they_are_said_to_be():
+    """Bodies keep to their ranges, have joiners, leavers and changes of role, and are drawn by their seed alone."""
+    joined = left = moved = steady = 0
+    for seed in range(40):
+        body, again = invent(seed), invent(seed)
+        assert all(
+            np.array_equal(a[i], b[i])
+            for a, b in zip(body.favourable, again.favourable, strict=True)
+            for i in a
+        )
+        assert 1 <= len(body.rounds) <= 12 and 1 <= len(body.rounds[0].answered) <= 3
+        assert 20 <= body.rounds[0].invited.sum() <= 120
+        assert 1 <= (body.rounds[0].groups["standing"] == LEADER).sum() <= 15
+        steady += body.steady
+        for a, b in zip(body.rounds, body.rounds[1:], strict=False):
+            joined += int((b.invited & ~a.invited).sum())
+            left += int((a.invited & ~b.invited).sum())
+            both = a.invited & b.invited
+            moved += int((a.groups["standing"][both] != b.groups["standing"][both]).sum())
+    assert joined and left and moved and 10 < steady < 30
+
+
+# Breaking. ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", publishers.CARELESS)
+def test_each_careless_publisher_is_broken(name):
+    """A committed body solves somebody; every claim follows without the truth, and is true."""
+    body, documents, colleagues = example(name)
+    claims = 0
+    for item, problem, result in attacks(body, documents, colleagues=colleagues):
+        for finding in result.findings:
+            confirm(body, item, problem, finding)
+            claims += 1
+    assert claims
+
+
+@pytest.mark.parametrize("name", ["exact bounds", "exact intervals", "total beside both arms"])
+def test_it_is_the_flaw_that_breaks_it(name):
+    """The same answers without the careless figure solve nobody."""
+    body, documents, colleagues = example(name)
+    for document in documents:
+        for entry in document["items"]:
+            entry["total"] = None
+            for figure in entry["groups"].values():
+                figure.pop("exact_bounds", None)
+                figure.pop("exact_interval", None)
+    assert campaign(body, documents, colleagues=colleagues).solved == 0
+
+
+def test_it_is_the_earlier_round_that_breaks_it():
+    """Each of the documents alone withstands any three colleagues; all together solve somebody without any."""
+    body, documents, _ = example("gate without earlier views")
+    for at, document in enumerate(documents):
+        assert all(not result.findings for _, _, result in attacks(body, [document], rounds=[at]))
+    assert any(result.findings for _, _, result in attacks(body, documents, colleagues=0))
+
+
+def test_four_sampled_trios_miss_the_worst_one():
+    """What was printed withstood the trios drawn, and not the one that the search finds."""
+    body, documents, _ = example("sampled trios")
+    _, problem, result = next(iter(attacks(body, documents)))
+    worst = max(result.findings, key=lambda finding: len(finding.claim.colleagues))
+    assert worst.claim.colleagues
+    assert solver.settled(problem, body.truth("item 1"), worst.claim.colleagues)
+
+
+def test_a_small_group_is_counted():
+    """Exact shares give away how many of fewer than ten people were favourable, without anybody's help."""
+    body, documents, _ = example("threshold only")
+    _, _, result = next(iter(attacks(body, documents, colleagues=0)))
+    truth = body.truth("item 1")
+    assert result.counted
+    for group in result.counted:
+        assert 2 <= len(group.people) < 10
+        assert group.favourable == sum(int(truth[1][person]) for person in group.people)
+
+
+# The product. ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_product_prints_is_attacked_and_measured(tmp_path):
+    """A seeded sample of the study runs from end to end, resumes where it stopped, and prints its table."""
+    out = tmp_path / "state"
+    first = study.run(out, bodies=12, kind="sample", processes=1, say=lambda _line: None)
+    lines = (out / study.STATE).read_text(encoding="utf-8").splitlines()
+    assert first.body_rounds >= 12 and first.attacked > 0 and first.timed_out == 0
+    (out / study.STATE).write_text("\n".join(lines[:3]) + "\n" + lines[3][:9], encoding="utf-8")
+    again = study.run(out, bodies=12, kind="sample", processes=1, say=lambda _line: None)
+    assert again == first
+    table = study.table({"shipped": first})
+    assert f"| {first.body_rounds} | {first.attacked} | {first.solved} |" in table
+
+
+def test_outcomes_add_up():
+    """The sum of two outcomes is the outcome of both."""
+    one = Outcome(body_rounds=1, attacked=3, gap_error=1.5)
+    assert one + one == Outcome(body_rounds=2, attacked=6, gap_error=3.0)
