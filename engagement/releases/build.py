@@ -20,7 +20,7 @@ from engagement.access import Actor, audit
 from engagement.access.audit import canonical, sha256
 from engagement.db import Database
 from engagement.errors import EngagementError
-from engagement.models import Practice, PracticeParticipation, Release, Round, RoundRoster
+from engagement.models import Locality, Practice, PracticeParticipation, Release, Round, RoundRoster
 from engagement.releases import compare, measures, tally
 
 SCHEMA = 2
@@ -204,12 +204,16 @@ def _response_by_group(session: Session, round_: Round, answers: tally.Answers) 
         for name in tally.STRATA:
             invited[name] = Counter(strata.get(name) for _, strata in rows)
             answered[name] = Counter(answers.strata[name].tolist())
+    places = dict(
+        session.exec(select(Locality.code, Locality.name).where(Locality.body_id == round_.body_id)).all()
+    )
     out = []
     for by, counts in invited.items():
-        groups = {
-            name or NOT_KNOWN: disclosure.Response(number, answered[by][name])
-            for name, number in counts.items()
-        }
+        groups: dict[str, disclosure.Response] = {}
+        for name, number in counts.items():
+            label = places.get(name, name) if by == "locality" else name
+            found = disclosure.Response(number, answered[by][name])
+            groups[label or NOT_KNOWN] = groups.get(label or NOT_KNOWN, disclosure.Response(0, 0)) + found
         for row in disclosure.print_response(groups):
             out.append({"by": by, **row})
     return out

@@ -124,7 +124,10 @@ def test_change_is_told_within_one_series(body):
     changes = {item["item"]: item["change"] for item in content["items"]}
     assert changes["owned"]["verdict"] == "wider" and changes["owned"]["since"] == 1
     assert changes["owned"]["points"] > 0 and changes["owned"]["points"] % 5 == 0
-    assert {key for key, change in changes.items() if not change["explored"]} == {"owned", "decisions_members"}
+    assert {key for key, change in changes.items() if not change["explored"]} == {
+        "owned",
+        "decisions_members",
+    }
     levels = owned(content)["levels"]
     assert (levels["leader"]["verdict"], levels["grassroots"]["verdict"]) == ("up", "down")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engagement.rounds.checklist import OK, STOP, WARN, check
+from engagement.rounds.checklist import OK, STOP, WARN, Last, check
 from engagement.words import DEFAULTS
 
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
@@ -77,3 +77,21 @@ def test_findings(changed, title, level, words):
     """Each thing that can be wrong with a draft has its level and its words."""
     found = levels(**changed)[title]
     assert found[0] == level and words in found[1]
+
+
+def test_before_launch_it_says_what_the_round_could_show():
+    """The smallest change that could be told from chance grows as the roster shrinks, and the basis is named."""
+
+    def smallest(**changed):
+        text = levels(**changed)["What could it show?"][1]
+        return int(text.split("at least ")[1].split(" points")[0]), text
+
+    few, first = smallest()
+    many, later = smallest(
+        standings=["leader"] * 80 + ["grassroots"] * 400, last=Last(0.7, 0.3, 1.2), response=0.7
+    )
+    assert many < few and "usual figures" in first and "last round" in later
+    assert "over 9 in 10" in later
+    assert "no change between two rounds" in levels(response=0.05)["What could it show?"][1]
+    assert "A level" in levels(tier="anonymous")["What could it show?"][1]
+    assert "What could it show?" not in levels(standings=["grassroots"] * 50)
