@@ -165,7 +165,7 @@ def xmr(
     mean, reach, signal, side = np.empty(len(x)), np.empty(len(x)), [], np.zeros(len(x), int)
     for start, length in zip(starts, size, strict=True):
         part = slice(start, start + length)
-        mean[part], reach[part] = _limits(x[part][:fix_after_n], screen, noise)
+        mean[part], reach[part] = _limits(x[part][:fix_after_n], screen)
         found, side[part] = _signals(x[part], mean[start], reach[start], rules, noise)
         signal += found
     lower, upper = mean - reach, mean + reach
@@ -226,9 +226,8 @@ def run_chart(values: ArrayLike, *, first: int = 0) -> RunChart:
     )
 
 
-def _limits(x: np.ndarray, screen: bool, noise: float) -> tuple[float, float]:
+def _limits(x: np.ndarray, screen: bool) -> tuple[float, float]:
     ranges = np.abs(np.diff(x))
-    ranges[ranges <= noise] = 0
     average = float(ranges.mean()) if ranges.size else 0.0
     if screen:
         kept = ranges[ranges < SCREEN * average]

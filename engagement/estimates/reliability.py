@@ -22,7 +22,7 @@ FEWEST_ITEMS = 3
 WEAK_ITEM = 0.3
 """An item that goes along with the others less than this is flagged (Nunnally & Bernstein 1994)."""
 HEYWOOD = 0.005
-"""An item whose own variance is fitted below this is said to be measured without error, which nothing is."""
+"""Own variance, as a share of the item's, below which one factor would have it measured without error."""
 
 FEWEST_IN_AN_ARM = 30
 FEWEST_PRACTICES = 10
@@ -291,17 +291,15 @@ def _one_factor(correlation: np.ndarray):
     k = len(correlation)
     # The likelihood knows the z-scores by their correlations only, so 2k rows with the same correlations stand in
     # for any number of people. It is a sum over rows: tol is 1e-10 for about a hundred times as many.
-    fit = FactorAnalysis(n_components=1, svd_method="lapack", tol=1e-12, max_iter=20_000)
+    fit = FactorAnalysis(n_components=1, svd_method="lapack", tol=1e-12, max_iter=5_000)
     rows = np.linalg.cholesky(correlation).T * math.sqrt(k)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            fit.fit(np.vstack([rows, -rows]))
-        except ConvergenceWarning:
-            return None, None, "One factor does not settle on these items: omega is not given."
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit.fit(np.vstack([rows, -rows]))
     loadings, own = fit.components_[0], fit.noise_variance_
-    if own.min() < HEYWOOD:
-        return None, None, "One factor would explain an item wholly, which nothing does: omega is not given."
+    # An item without variance of its own is approached for ever, so the fit then ends by its number of steps.
+    if own.min() < HEYWOOD or fit.n_iter_ == fit.max_iter:
+        return None, None, "One factor does not describe these items: omega is not given."
     loadings = loadings * (1 if loadings.sum() >= 0 else -1)
     common = loadings.sum() ** 2
     return _frozen(loadings), float(common / (common + own.sum())), None
