@@ -31,8 +31,8 @@ FEWEST_COUNTABLE = 10
 FEWEST_PRACTICES = 3
 # Below so many degrees of freedom the variance between members is not estimated.
 _FEWEST_DF = 6
-# Below so many answers in either arm the leader gap is not estimated.
-_FEWEST_IN_ARM = 10
+# Below so much information on the leader gap (a leader beside one other is a half) it is not estimated.
+_FEWEST_PAIRS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,14 +238,23 @@ def sealed_panel(rounds: Sequence[RoundAnswers], constants: Constants) -> Panel:
 
 
 def leader_gap(rounds: Sequence[RoundAnswers], otherwise: float) -> float:
-    """Points by which leaders answer above others, over all rounds; `otherwise` below ten answers in either arm."""
-    score = np.concatenate([round_.score for round_ in rounds])
-    leader = np.concatenate([round_.leader for round_ in rounds])
-    placed = np.concatenate([round_.practice >= 0 for round_ in rounds])
-    known = np.isfinite(score) & placed
-    if min((known & leader).sum(), (known & ~leader).sum()) < _FEWEST_IN_ARM:
-        return otherwise
-    return float(score[known & leader].mean() - score[known & ~leader].mean())
+    """Points by which leaders answer above others of their practice in the same round; `otherwise` where too few
+    practices hold both.
+
+    Within practices, because leaders sit in practices unlike the others, and answer more often where others are
+    silent: plain means of the two arms understate the gap.
+    """
+    cross, information = 0.0, 0.0
+    for round_ in rounds:
+        rows = round_.scored
+        practice, score, leader = round_.practice[rows], round_.score[rows], round_.leader[rows].astype(float)
+        everybody = np.ones(len(score), bool)
+        _, mean_score = _means(practice, score, everybody, round_.practices)
+        _, mean_leader = _means(practice, leader, everybody, round_.practices)
+        apart = leader - mean_leader[practice]
+        cross += float((apart * (score - mean_score[practice])).sum())
+        information += float((apart**2).sum())
+    return cross / information if information >= _FEWEST_PAIRS else otherwise
 
 
 def variance_within(rounds: Sequence[RoundAnswers], gap: float) -> float | None:

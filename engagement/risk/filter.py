@@ -426,7 +426,8 @@ def _interval(loss, theta: np.ndarray) -> tuple[float, float]:
 
 
 def _normal_points(draws: int) -> np.ndarray:
-    """Points that fill the normal plane evenly, shape (draws, 2): an additive recurrence on the plastic number.
+    """Points that fill the normal plane evenly, shape (draws, 2): an additive recurrence on the plastic number, set
+    right so that means are 0 and the covariance is the identity exactly.
 
     Source: Roberts 2018, The unreasonable effectiveness of quasirandom sequences (R2).
     """
@@ -434,7 +435,10 @@ def _normal_points(draws: int) -> np.ndarray:
 
     plastic = 1.324717957244746
     steps = np.arange(1, draws + 1)[:, None] * np.array([1 / plastic, 1 / plastic**2])
-    return ndtri((0.5 + steps) % 1)
+    points = ndtri((0.5 + steps) % 1)
+    points -= points.mean(axis=0)
+    root = np.linalg.cholesky(points.T @ points / draws)
+    return np.linalg.solve(root, points.T).T
 
 
 def _expit(x: float) -> float:
