@@ -313,7 +313,8 @@ def weigh(
     if not answered[crossed[0]].size:
         raise ValueError("Nobody answered: there is nothing to weight.")
 
-    covered = np.isin(roster[crossed[0]], answered[crossed[0]])
+    present = set(answered[crossed[0]])
+    covered = np.array([label in present for label in roster[crossed[0]]], dtype=bool)
     uncovered = tuple(sorted(Counter(roster[crossed[0]][~covered].tolist()).items()))
     roster = {name: labels[covered] for name, labels in roster.items()}
 
@@ -332,9 +333,15 @@ def weigh(
     if uncovered:
         absent = ", ".join(f"{label} ({count:,})" for label, count in uncovered)
         explanations.append(f"Nobody answered from: {absent}. The weights do not stand for them.")
-    thin = [cells.categories[c][0][0] for c in np.flatnonzero(np.bincount(cells.codes) < fewest)]
-    if thin:
-        explanations.append(f"Fewer than {fewest} answers stand for all of: {', '.join(thin)}.")
+    answers = np.bincount(cells.codes)
+    factor = (cells.targets / answers) / (cells.targets.sum() / answers.sum())
+    for fault, text in (
+        (answers < fewest, f"Fewer than {fewest} answers stand for all of"),
+        (factor > largest_factor, f"Each answer counts over {largest_factor:g} times the usual in"),
+    ):
+        if fault.any():
+            roles = ", ".join(cells.categories[c][0][0] for c in np.flatnonzero(fault))
+            explanations.append(f"{text}: {roles}.")
     return replace(
         fitted,
         collapsed=cells.collapsed + fitted.collapsed,

@@ -255,6 +255,8 @@ def test_a_role_without_answers_is_left_out_and_said():
     assert weights.uncovered == (("nurse", 3),) and "nurse (3)" in weights.explanation
     assert "Fewer than 5 answers stand for all of: manager." in weights.explanation
     assert weights.weights.sum() == pytest.approx(26)
+    strict = weigh(answered, roster, cap=3, fewest=1, largest_factor=1.3)
+    assert "Each answer counts over 1.3 times the usual in: manager." in strict.explanation
 
 
 def test_margins_that_contradict_each_other_do_not_converge_and_say_so():
@@ -352,6 +354,7 @@ def test_bad_input_is_refused():
         "same answers": lambda: rake([good], [1, 1, 1]),
         "positive": lambda: rake([good], [1, -1]),
         "Nobody in b answered": lambda: classes(("r", "l"), (["a"], ["x"]), (["a", "b"], ["x", "x"])),
+        "which the roster does not hold.": lambda: weigh(FIRST, {name: [] for name in VARIABLES}, cap=None),
         "each answer": lambda: weigh({**FIRST, "size": ["s"]}, ROSTER, cap=None),
         "one practice, cell": lambda: calibrated(rake([good]), [1], [0], [1]),
         "Cell codes": lambda: calibrated(rake([good]), [1, 2], [0, 3], [1, 0], cells=2),
