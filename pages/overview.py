@@ -6,7 +6,7 @@ import streamlit as st
 from engagement.access.actor import Role
 from engagement.instrument.bank import short_name
 from engagement.releases import read
-from engagement.ui import charts, sentences, show
+from engagement.ui import beside, charts, sentences, show
 from engagement.ui.frame_tools import current, link_to
 from engagement.ui.safe import safe_md
 
@@ -71,7 +71,8 @@ def gap_now(content: dict, item: dict, history: list[dict]) -> None:
                 pd.DataFrame(rows, columns=["What is asked", "The gap"]),
                 alt=f"The gap on {short_name(key)} by the question that each range answers",
             )
-        st.text(sentences.change_sentence(item))
+        for said in filter(None, (sentences.change_sentence(item), beside.trend_sentence(content, item))):
+            st.text(said)
         link_to("gap.py", "See it over time", ":material/timeline:", item=short_name(key))
 
 

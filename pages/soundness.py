@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from engagement.estimates import RULE_SETS
 from engagement.instrument.bank import short_name
 from engagement.releases import read
 from engagement.ui import beside, sentences, show
@@ -57,7 +56,6 @@ st.header("Weights", anchor=False)
 st.text(beside.weighting_sentence(content) or "No weights were made for this round.")
 
 st.header("More than the usual ups and downs?", anchor=False)
-sets = list(RULE_SETS)
 series = {PARTICIPATION: beside.participation_series(history)} | {
     f"Gap: {short_name(item['item'])}": beside.gap_series(history, item["item"])
     for item in sentences.headline_items(content)
@@ -66,7 +64,7 @@ left, right = st.columns(2)
 with left:
     chosen = st.selectbox("Figure", list(series), key="series")
 with right:
-    rules = st.selectbox("Rule set, from 12 rounds on", sets, key="rules", bind="query-params")
+    rules = st.selectbox("Rule set, from 12 rounds on", beside.rule_sets(), key="rules", bind="query-params")
 verdict = beside.in_control(series[chosen], rules)
 if verdict is None:
     st.text("This takes two rounds with a figure.")

@@ -333,6 +333,13 @@ def _series(what: str, unit: str, found: list[tuple[int, int, Any]], better: str
     return Series(what, unit, tuple(f[0] for f in found), tuple(f[1] for f in found), tuple(breaks), better)
 
 
+def rule_sets() -> list[str]:
+    """Names of the rule sets that a control chart may be read by, the usual one first."""
+    from engagement.estimates import RULE_SETS
+
+    return list(RULE_SETS)
+
+
 def judged(series: Series, rules: str | None = None):
     """The series as `engagement.estimates.control_chart` reads it; None for fewer than two figures.
 
