@@ -38,11 +38,12 @@ class PrintedShare:
             raise ValueError("More people answered than were invited.")
 
     @classmethod
-    def of(cls, y: int, n: int, invited: int) -> "PrintedShare":
-        """The printed share of `y` favourable of `n` answers (5 or more) of `invited`; ValueError otherwise."""
+    def of(cls, y: int, n: int, invited: int, *, ends: bool = False) -> "PrintedShare":
+        """The printed share of `y` favourable of `n` answers (5 or more, 10 with end bands of four) of `invited`;
+        ValueError otherwise."""
         if band_floor(n) is None:
             raise ValueError("Fewer than 5 answers are never printed.")
-        return cls(*print_share(y, n), band_floor(n), whole(invited))
+        return cls(*print_share(y, n, ends=ends), band_floor(n), whole(invited))
 
     @property
     def cell(self) -> tuple[Fraction, Fraction]:

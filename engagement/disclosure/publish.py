@@ -4,6 +4,7 @@ Three marks are told apart everywhere: "shown", "hidden" (which gives no reason)
 group was invited). A share of 0% is a shown share, printed "at most 10".
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,9 +23,11 @@ from engagement.disclosure.intervals import (
 from engagement.disclosure.rules import (
     AT_LEAST,
     AT_MOST,
+    ENDS_FROM,
     SMALLEST_THRESHOLD,
     UNCLEAR,
     band,
+    band_floor,
     nearest_5,
     share_cell,
     whole,
@@ -32,6 +35,9 @@ from engagement.disclosure.rules import (
 
 Interval = tuple[int, int]
 _ARMS = ("leader", "grassroots")
+GAP_STEPS = {"gap": 10, "wide gap": 20}
+GAP_ENDS = {10: 40, 20: 40}
+SHOW = ("arms", *GAP_STEPS, "total", "nothing")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,9 @@ class GroupPrint:
 @dataclass(frozen=True)
 class GapPrint:
     """The leader-minus-grassroots gap as printed. Percentage points in fives; None unless shown. `points` is
-    also None where both arms are capped so that not even the direction is sure (`cap` "unclear")."""
+    also None where both arms are capped so that not even the direction is sure (`cap` "unclear"). `within`: set
+    where the gap stands alone, its arms hidden: the exact gap lies within so many points of `points`, unless
+    capped, where it lies anywhere beyond."""
 
     mark: str
     points: int | None = None
@@ -96,12 +104,15 @@ class GapPrint:
     interval: Interval | None = None
     analytic: Interval | None = None
     bounds: Interval | None = None
+    within: Fraction | None = None
 
     def as_json(self) -> dict:
-        """{"mark"} and, where shown, "points", "cap", "interval", "analytic", "bounds"."""
+        """{"mark"} and, where shown, "points", "cap", "interval", "analytic", "bounds", alone also "within"."""
         if self.mark != "shown":
             return {"mark": self.mark}
+        alone = {} if self.within is None else {"within": float(self.within)}
         return {
+            **alone,
             "mark": self.mark,
             "points": self.points,
             "cap": self.cap,
@@ -129,62 +140,96 @@ class ItemPrint:
 
 
 def publish_item(
-    counts: Mapping[str, Count], *, threshold: int, design_effect: float | None, df: int | None
+    counts: Mapping[str, Count],
+    *,
+    threshold: int,
+    design_effect: float | None,
+    df: int | None,
+    ends: bool = False,
+    show: str = "arms",
+    staff: bool = True,
 ) -> ItemPrint:
     """What may be printed of one item, by standing.
 
     `counts`: exact counts of "leader", "grassroots" and, where the round has them, "staff"; a group of which
     nobody was invited is Count(0, 0, 0). `threshold`: fewest answers to the item, and fewest invited, of a
     printed group; the round's promise, 5 or more. `design_effect`: the round's one figure; `df`: the round's
-    practices minus one. Where either is None, or df is 0, analytic intervals are None.
+    practices minus one. Where either is None, or df is 0, analytic intervals are None. `ends`: print shares with
+    end bands of four, which need 10 answers.
+
+    `show` is one of `SHOW`, what the audit left: the arms with their gap; the gap alone, in steps of 10 or of 20
+    points; the total of both arms; nothing. `staff`: whether the staff group may be shown.
 
     Leader and grassroots are printed both or neither. If neither, their total is printed where it clears the
     threshold; it never stands beside the arms, for total minus arm is the other arm.
 
-    Raises ValueError for a threshold below 5, an unknown or lacking group, a design effect below 1, or a
-    negative df.
+    Raises ValueError for a threshold below 5, an unknown or lacking group, a design effect below 1, a
+    negative df, or a `show` that is none.
 
     Source: notes, privacy 5.
     """
+    if show not in SHOW:
+        raise ValueError(f"Show one of {', '.join(SHOW)}.")
     if whole(threshold) < SMALLEST_THRESHOLD:
         raise ValueError(f"A threshold below {SMALLEST_THRESHOLD} answers is never allowed.")
     if not set(_ARMS) <= set(counts) <= {*_ARMS, "staff"}:
         raise ValueError(
             "Give counts for leader and grassroots, for staff where there are any, and no others."
         )
-    clustering = None
-    if design_effect is not None and df is not None and whole(df) > 0:
-        clustering = check_design_effect(design_effect), df_floor(df)
-
-    def clears(count: Count) -> bool:
-        return count.n >= threshold and count.invited >= threshold
-
+    clustering = _clustering(design_effect, df)
     leader, grassroots = counts["leader"], counts["grassroots"]
-    both = clears(leader) and clears(grassroots)
-    groups = {name: _group(counts[name], both, clustering) for name in _ARMS}
+    both = all(_clears(arm, threshold, ends and show == "arms") for arm in (leader, grassroots))
+    arms = both and show == "arms"
+    groups = {name: _group(counts[name], arms, clustering, ends) for name in _ARMS}
     if "staff" in counts:
-        groups["staff"] = _group(counts["staff"], clears(counts["staff"]), clustering)
+        clear = staff and _clears(counts["staff"], threshold, ends)
+        groups["staff"] = _group(counts["staff"], clear, clustering, ends)
 
-    if both:
-        return ItemPrint(groups, None, _gap(leader, grassroots, clustering))
+    if arms:
+        return ItemPrint(groups, None, _gap(leader, grassroots, clustering, ends))
     # The total holds leaders and grassroots only. Staff are in no other printed figure, so a printed staff group
     # has nothing to be subtracted from, and the total has no printed part.
     total = leader + grassroots
+    if both and show in GAP_STEPS:
+        hidden = GroupPrint("hidden", total.invited)
+        return ItemPrint(groups, hidden, _gap_alone(leader, grassroots, GAP_STEPS[show]))
     gap = GapPrint("missing" if 0 in (leader.invited, grassroots.invited) else "hidden")
-    return ItemPrint(groups, _group(total, clears(total), clustering), gap)
+    shown = show != "nothing" and _clears(total, threshold, ends)
+    return ItemPrint(groups, _group(total, shown, clustering, ends), gap)
 
 
-def print_gap_points(leader: Count, grassroots: Count) -> tuple[int | None, str | None]:
+def publish_group(
+    count: Count, *, threshold: int, design_effect: float | None, df: int | None, ends: bool = False
+) -> GroupPrint:
+    """What may be printed of one group of a breakdown, by the rules of `publish_item`; arguments and errors as there."""
+    if whole(threshold) < SMALLEST_THRESHOLD:
+        raise ValueError(f"A threshold below {SMALLEST_THRESHOLD} answers is never allowed.")
+    return _group(count, _clears(count, threshold, ends), _clustering(design_effect, df), ends)
+
+
+def _clears(count: Count, threshold: int, ends: bool) -> bool:
+    return min(count.n, count.invited) >= threshold and (not ends or count.n >= ENDS_FROM)
+
+
+def _clustering(design_effect: float | None, df: int | None) -> tuple[float, int] | None:
+    if design_effect is None or df is None or whole(df) == 0:
+        return None
+    return check_design_effect(design_effect), df_floor(df)
+
+
+def print_gap_points(
+    leader: Count, grassroots: Count, *, ends: bool = False
+) -> tuple[int | None, str | None]:
     """Printed gap in percentage points and its cap: None, "at_least", "at_most", or "unclear" with points None.
 
     The exact gap to the nearest 5 where neither arm is capped. A capped arm enters as the inner end of its cell
     (87.5% or 12.5%), whatever its true share: then the gap says of it nothing but that it is capped, even to
     somebody who knows every answer of the other arm, and the cap is always true. The true share clipped at 90%
-    would not do: it sets 14 of 16 (87.5%) apart from 15 of 16.
+    would not do: it sets 14 of 16 (87.5%) apart from 15 of 16. `ends`: the arms are printed with end bands of four.
 
     Raises ValueError where an arm has no answers.
     """
-    arms = [PrintedShare.of(c.favourable, c.n, c.invited) for c in (leader, grassroots)]
+    arms = [PrintedShare.of(c.favourable, c.n, c.invited, ends=ends) for c in (leader, grassroots)]
     # A higher grassroots share makes the gap smaller, so its cap points the other way.
     turned = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, None: None}
     caps = {arms[0].cap, turned[arms[1].cap]} - {None}
@@ -197,17 +242,65 @@ def print_gap_points(leader: Count, grassroots: Count) -> tuple[int | None, str 
     return nearest_5(first - second), next(iter(caps), None)
 
 
+def print_gap_alone(leader: Count, grassroots: Count, step: int) -> tuple[int, str | None]:
+    """Printed gap in points, and its cap, where the arms are hidden: to the nearest `step`, ends as `GAP_ENDS`.
+
+    Ties go upwards. The two arms blend into one figure, so that it leaves each of them open; the ends keep a gap
+    that takes (nearly) everybody's answers in one direction from being told apart from one that does not.
+
+    Raises ValueError where an arm has no answers, or for a step that is none of `GAP_STEPS`.
+    """
+    if 0 in (leader.n, grassroots.n):
+        raise ValueError("A gap needs answers in both arms.")
+    if step not in GAP_STEPS.values():
+        raise ValueError(f"A gap alone is printed in steps of {sorted(GAP_STEPS.values())} points.")
+    gap = Fraction(leader.favourable, leader.n) - Fraction(grassroots.favourable, grassroots.n)
+    points, end = step * math.floor(gap * 100 / step + Fraction(1, 2)), GAP_ENDS[step]
+    if points >= end:
+        return end - step // 2, AT_LEAST
+    if points <= -end:
+        return -end + step // 2, AT_MOST
+    return points, None
+
+
+def _gap_alone(leader: Count, grassroots: Count, step: int) -> GapPrint:
+    points, cap = print_gap_alone(leader, grassroots, step)
+    low, high = gap_alone_cell(points, cap, step)
+    answering = [Fraction(band_floor(c.n), c.invited) for c in (leader, grassroots)]
+    # Low: share1 * a1 - (1 - (1 - share0) * a0), least on the line share1 - share0 = low; high is its mirror image.
+    lows = [a * answering[0] + (1 - b) * answering[1] - 1 for a, b in _ends_of_line(low)]
+    highs = [1 - (1 - a) * answering[0] - b * answering[1] for a, b in _ends_of_line(high)]
+    bounds = 5 * math.floor(min(lows) * 20), 5 * math.ceil(max(highs) * 20)
+    return GapPrint("shown", points, cap, bounds=bounds, within=None if cap else Fraction(step, 2))
+
+
+def gap_alone_cell(points: int, cap: str | None, step: int) -> tuple[Fraction, Fraction]:
+    """Smallest and largest exact gap (fractions) that print as `points` with `cap`; the largest is the edge that is
+    no longer reached, except 1. No errors."""
+    half = Fraction(0 if cap else step, 200)
+    low, high = Fraction(points, 100) - half, Fraction(points, 100) + half
+    return (Fraction(-1) if cap == AT_MOST else low), (Fraction(1) if cap == AT_LEAST else high)
+
+
+def _ends_of_line(gap: Fraction) -> tuple[tuple[Fraction, Fraction], ...]:
+    """The two ends of the line of pairs of shares that differ by `gap`."""
+    return (max(gap, Fraction(0)), max(-gap, Fraction(0))), (
+        min(1 + gap, Fraction(1)),
+        min(1 - gap, Fraction(1)),
+    )
+
+
 def _inner_end(share: PrintedShare) -> Fraction:
     smallest, largest = share_cell(share.value, share.cap)
     return smallest if share.cap == AT_LEAST else largest
 
 
-def _group(count: Count, shown: bool, clustering: tuple[float, int] | None) -> GroupPrint:
+def _group(count: Count, shown: bool, clustering: tuple[float, int] | None, ends: bool) -> GroupPrint:
     if count.invited == 0:
         return GroupPrint("missing", 0)
     if not shown:
         return GroupPrint("hidden", count.invited)
-    share = PrintedShare.of(count.favourable, count.n, count.invited)
+    share = PrintedShare.of(count.favourable, count.n, count.invited, ends=ends)
     return GroupPrint(
         "shown",
         count.invited,
@@ -220,11 +313,11 @@ def _group(count: Count, shown: bool, clustering: tuple[float, int] | None) -> G
     )
 
 
-def _gap(leader: Count, grassroots: Count, clustering: tuple[float, int] | None) -> GapPrint:
-    first, second = (PrintedShare.of(c.favourable, c.n, c.invited) for c in (leader, grassroots))
+def _gap(leader: Count, grassroots: Count, clustering: tuple[float, int] | None, ends: bool) -> GapPrint:
+    first, second = (PrintedShare.of(c.favourable, c.n, c.invited, ends=ends) for c in (leader, grassroots))
     return GapPrint(
         "shown",
-        *print_gap_points(leader, grassroots),
+        *print_gap_points(leader, grassroots, ends=ends),
         descriptive_gap_interval(first, second),
         analytic_gap_interval(first, second, *clustering) if clustering else None,
         gap_roster_bounds(first, second),

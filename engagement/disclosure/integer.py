@@ -1,0 +1,317 @@
+"""The integer audit: is anybody's answer certain to an intruder who holds any three other people's?
+
+The intruder solves the views for the numbers of favourable answers in each cell. Somebody is exposed where, with
+some three people's answers in hand, every solution gives all others in their cell the same answer. The true answers
+are one solution; so it takes, for every cell, either answer and every trio, one more solution that differs there.
+
+Trios are never sampled. Solutions found so far are kept in a pool; a search looks for a trio whose answers refute
+all of them. None: the cell is safe, and the pool is the proof. Otherwise a whole-number programme looks for a
+solution that this trio leaves: there is none, and the trio is the witness that the cell is exposed; or it joins the
+pool and the search goes on. Every solution is checked in whole numbers, so rounding in the solver cannot make an
+exposed cell look safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engagement.disclosure.linear import parts
+from engagement.disclosure.views import Cells, Claim, Ledger
+
+_SEEDS = 6  # exchanges kept for each cell and direction
+_KEPT = 64  # solutions looked at for each cell and direction: those that are the hardest to refute
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far an audit goes before it gives up, which counts as unsafe. `intruder`: answers of others in hand.
+    `solves`: programmes solved. `steps`: steps of all searches for trios. `tries`: solutions tried against a claim.
+    `nodes`, `seconds`: of one programme."""
+
+    intruder: int = 3
+    solves: int = 2000
+    steps: int = 200_000
+    tries: int = 12
+    nodes: int = 20_000
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Why a table is unsafe: in cell `cell` all others are `favourable`, for who holds `held`, triples
+    (cell, favourable answers held, unfavourable answers held)."""
+
+    cell: int
+    favourable: bool
+    held: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerVerdict:
+    """`safe`, or why not. `witness`: None where safe or where the audit gave up. `solves`: programmes solved.
+    `refuted`: the figures contradict the assumption under which they were read, so that it shows nothing.
+    `pool` (solutions, A): the proof."""
+
+    safe: bool
+    why: str = ""
+    witness: Witness | None = None
+    solves: int = 0
+    refuted: bool = False
+    pool: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+
+
+class _GaveUp(Exception):
+    """The audit is at its limits."""
+
+
+def audit_integer(
+    found: Cells,
+    limits: Limits = Limits(),
+    *,
+    pool: np.ndarray | None = None,
+    claims: Sequence[Claim] = (),
+    ledger: Ledger | None = None,
+) -> IntegerVerdict:
+    """Whether nobody's answer is certain under `found`, whichever `limits.intruder` answers the intruder holds.
+
+    `pool` (solutions, A): solutions of an earlier audit; those that do not solve this one are dropped. `claims`:
+    what else is printed, with the `ledger` that it speaks of; a solution counts only if every claim holds of it.
+    Each connected part of the figures is audited on its own. In a part that spans rounds an intruder holds so many
+    answers of each round, which is more than so many people's.
+    """
+    solves, proofs = 0, []
+    linked = [(np.arange(len(found.size)), np.arange(len(found.low)))] if claims else parts(found.matrix)
+    refuted = False
+    for cells_in, views_in in linked:
+        part = replace(
+            found,
+            size=found.size[cells_in],
+            favourable=found.favourable[cells_in],
+            unfavourable=found.unfavourable[cells_in],
+            block=found.block[cells_in],
+            matrix=found.matrix[np.ix_(views_in, cells_in)],
+            low=found.low[views_in],
+            high=found.high[views_in],
+            truth=None if found.truth is None else found.truth[cells_in],
+            rows=tuple(found.rows[cell] for cell in cells_in),
+        )
+        search = _Search(part, limits, claims, ledger, solves)
+        start = np.zeros((0, len(cells_in)), dtype=np.int64) if pool is None else pool[:, cells_in]
+        try:
+            witness = search.run(start)
+        except _GaveUp as gave_up:
+            return IntegerVerdict(False, str(gave_up), None, search.solves)
+        solves = search.solves
+        if witness is not None:
+            held = tuple((int(cells_in[cell]), f, u) for cell, f, u in witness.held)
+            witness = Witness(int(cells_in[witness.cell]), witness.favourable, held)
+            return IntegerVerdict(False, "somebody's answer can be worked out", witness, solves)
+        refuted = refuted or search.refuted
+        proofs.append((cells_in, search.pool))
+    return IntegerVerdict(True, "", None, solves, refuted, _joined(len(found.size), proofs, found))
+
+
+def _joined(width: int, proofs: Sequence[tuple[np.ndarray, np.ndarray]], found: Cells) -> np.ndarray:
+    """The parts' solutions side by side; a part that has fewer repeats its first one."""
+    most = max((len(pool) for _, pool in proofs), default=0)
+    if any(len(pool) == 0 for _, pool in proofs):
+        most = 0
+    out = np.zeros((most, width), dtype=np.int64)
+    for cells_in, pool in proofs:
+        if most:
+            out[:, cells_in] = pool[np.minimum(np.arange(most), len(pool) - 1)]
+    return out
+
+
+class _Search:
+    """One connected part: its pool of solutions, and the search for a trio that leaves none."""
+
+    def __init__(self, found: Cells, limits: Limits, claims, ledger, solves: int):
+        self.found, self.limits, self.claims, self.ledger = found, limits, claims, ledger
+        self.solves, self.steps, self.refuted = solves, 0, False
+        self.pool = np.zeros((0, len(found.size)), dtype=np.int64)
+        self.blocks, self.block = np.unique(found.block, return_inverse=True)
+        self.rows = self.pool
+        self._model = None
+
+    def run(self, start: np.ndarray) -> Witness | None:
+        """The first witness found, None where everybody is safe. Raises `_GaveUp` at the limits."""
+        found = self.found
+        if found.truth is not None:
+            self._add(found.truth[None])
+        for row in start:
+            if found.feasible(row) and self._claimed(row):
+                self._add(row[None])
+        if not len(self.pool):
+            first = self._solve(np.zeros_like(found.size), found.size)
+            if first is None:
+                # Under the assumption nothing prints so: the intruder learns that it is wrong, and no more.
+                self.refuted = True
+                return None
+            self._add(first[None])
+        self._add(self._neighbours(self.pool[0]))
+        for cell in np.argsort(found.size, kind="stable").tolist():
+            for favourable in (True, False):
+                held = self._refute(cell, favourable)
+                if held is not None:
+                    return Witness(cell, not favourable, held)
+        return None
+
+    def _add(self, rows: np.ndarray) -> None:
+        self.pool = np.unique(np.concatenate([self.pool, rows]), axis=0)
+
+    def _claimed(self, counts: np.ndarray) -> bool:
+        if not self.claims:
+            return True
+        answers = self.found.spread(counts, self.ledger.favourable)
+        return all(claim.holds(self.ledger, answers) for claim in self.claims)
+
+    def _neighbours(self, base: np.ndarray) -> np.ndarray:
+        """Solutions one answer or one exchange of answers away from `base`, a few for each cell and direction."""
+        found, width = self.found, len(base)
+        at = found.matrix @ base
+        down, up = found.low - at, found.high - at
+        # Over pairs of cells: one more favourable answer in the first and one fewer in the second, or in none.
+        fits = np.ones((width, width + 1), dtype=bool)
+        for column, least, most in zip(found.matrix, down, up, strict=True):
+            moved = column[:, None] - np.append(column, 0)[None, :]
+            fits &= (least <= moved) & (moved <= most)
+        fits &= (base < found.size)[:, None] & np.append(base > 0, True)[None, :]
+        np.fill_diagonal(fits[:, :width], False)
+        # Exchanges with cells that hold many such answers are the hardest to refute; draw among equals.
+        chance = np.random.default_rng(width)
+        room_down = np.append(base, width + found.size.sum()) + chance.random(width + 1)
+        room_up = found.size - base + chance.random(width)
+        chosen = np.zeros_like(fits)
+        best = np.argsort(-np.where(fits, room_down[None, :], -1), axis=1)[:, :_SEEDS]
+        np.put_along_axis(chosen, best, True, axis=1)
+        best = np.argsort(-np.where(fits, room_up[:, None], -1), axis=0)[:_SEEDS]
+        np.put_along_axis(chosen, best, True, axis=0)
+        more, fewer = np.nonzero(fits & chosen)
+        rows = np.tile(base, (len(more), 1))
+        rows[np.arange(len(more)), more] += 1
+        inner = fewer < width
+        rows[np.flatnonzero(inner), fewer[inner]] -= 1
+        # And one favourable answer fewer, for nothing.
+        alone = ((down[:, None] <= -found.matrix) & (-found.matrix <= up[:, None])).all(axis=0) & (base > 0)
+        rows = np.concatenate([rows, base - np.eye(width, dtype=np.int64)[alone]])
+        if self.claims:
+            rows = rows[[self._claimed(row) for row in rows]]
+        return rows
+
+    def _refute(self, cell: int, favourable: bool) -> tuple[tuple[int, int, int], ...] | None:
+        """A trio that rules out every solution in which somebody else of `cell` is `favourable`, None if there is none."""
+        nothing = np.zeros(len(self.found.size), dtype=np.int64)
+        target = nothing.copy()
+        target[cell] = 1
+        rows = self.pool
+        if len(rows):
+            ways = sum(way.sum(axis=1) for way in self._ways(rows, target, favourable, nothing, nothing)[:2])
+            rows = rows[np.argsort(ways, kind="stable")]
+            fits = rows[:, cell] >= 1 if favourable else rows[:, cell] < self.found.size[cell]
+            rows = rows[fits][:_KEPT]
+        self.rows = rows
+        return self._descend(target, favourable, nothing, nothing, set())
+
+    def _ways(self, rows, target, favourable, f, u):
+        """What refutes each solution, over (solutions, A): one more favourable (unfavourable) answer of a cell in hand
+        than it allows for. Truth values for each, then the number in hand that it takes, for each."""
+        found = self.found
+        new_f = rows + 1 - (target if favourable else 0)
+        new_u = found.size - rows + 1 - (0 if favourable else target)
+        used = np.bincount(self.block, weights=f + u, minlength=len(self.blocks)).astype(np.int64)
+        left = (self.limits.intruder - used)[self.block]
+        others = found.size - target  # somebody of the cell stays unknown, or nobody is left to expose
+        ways_f = (new_f <= found.favourable) & (new_f - f <= left) & (new_f + u <= others)
+        ways_u = (new_u <= found.unfavourable) & (new_u - u <= left) & (new_u + f <= others)
+        return ways_f, ways_u, new_f, new_u
+
+    def _descend(self, target, favourable, f, u, seen):
+        """Search on from favourable `f` and unfavourable `u` answers in hand, both (A,)."""
+        key = f.tobytes() + u.tobytes()
+        if key in seen:
+            return None
+        seen.add(key)
+        self.steps += 1
+        if self.steps > self.limits.steps:
+            raise _GaveUp("the search for an intruder took too long")
+        found = self.found
+        need_f = f + target if favourable else f
+        need_u = u if favourable else u + target
+        rows = self.rows
+        rows = rows[((rows >= need_f) & (found.size - rows >= need_u)).all(axis=1)]
+        if not len(rows):
+            row = self._solve(need_f, found.size - need_u)
+            if row is None:
+                if found.truth is None and self._solve(f, found.size - u) is None:
+                    return None  # these answers alone contradict the assumption
+                held = np.flatnonzero(f + u)
+                return tuple((int(at), int(f[at]), int(u[at])) for at in held)
+            rows = row[None]
+            self._add(rows)
+            more = self._neighbours(row)
+            fits = ((more >= need_f) & (found.size - more >= need_u)).all(axis=1)
+            self._add(more[fits])
+            rows = np.concatenate([rows, more[fits]])
+            self.rows = np.concatenate([rows[:_KEPT], self.rows])
+        ways_f, ways_u, new_f, new_u = self._ways(rows, target, favourable, f, u)
+        at = int(np.argmin(ways_f.sum(axis=1) + ways_u.sum(axis=1)))
+        more = [(_with(f, other, new_f[at]), u) for other in np.flatnonzero(ways_f[at])]
+        more += [(f, _with(u, other, new_u[at])) for other in np.flatnonzero(ways_u[at])]
+        for in_hand in more:
+            held = self._descend(target, favourable, *in_hand, seen)
+            if held is not None:
+                return held
+        return None
+
+    def _solve(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+        """A solution with counts from `low` to `high`, None where there is none. Raises `_GaveUp` at the limits."""
+        if (low > high).any():
+            return None
+        for turn in range(self.limits.tries if self.claims else 1):
+            row = self._programme(low, high, turn)
+            if row is None or self._claimed(row):
+                return row
+        raise _GaveUp("no other answers were found of which all that is printed is true")
+
+    def _programme(self, low: np.ndarray, high: np.ndarray, turn: int) -> np.ndarray | None:
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import csr_array
+
+        self.solves += 1
+        if self.solves > self.limits.solves:
+            raise _GaveUp("the audit took too many steps")
+        found = self.found
+        if self._model is None:
+            self._model = csr_array(found.matrix.astype(float))
+        # A solution is the harder to refute the more unanimous cells it leaves as they are; the others are drawn for.
+        chance = np.random.default_rng((self.solves, turn))
+        weights = chance.uniform(-1, 1, len(found.size))
+        if turn == 0:
+            weights += 8 * ((found.favourable == 0) * 1.0 - (found.unfavourable == 0))
+        slack = 0.01  # the sums are whole numbers: this keeps the solver's tolerance from losing one
+        result = milp(
+            weights,
+            integrality=np.ones(len(found.size)),
+            bounds=Bounds(low, high),
+            constraints=LinearConstraint(self._model, found.low - slack, found.high + slack),
+            options={"time_limit": self.limits.seconds, "node_limit": self.limits.nodes, "mip_rel_gap": 0.5},
+        )
+        if result.x is None:
+            if result.status == 2:
+                return None
+            raise _GaveUp("a programme was not solved in time")
+        row = np.rint(result.x).astype(np.int64)
+        if not (found.feasible(row) and (low <= row).all() and (row <= high).all()):
+            raise _GaveUp("the solver's answer does not solve the figures")
+        return row
+
+
+def _with(held: np.ndarray, cell: int, needed: np.ndarray) -> np.ndarray:
+    """What is held, and in one cell as many as needed."""
+    held = held.copy()
+    held[cell] = needed[cell]
+    return held

@@ -1,0 +1,346 @@
+"""Printed figures as an intruder reads them: exact constraints on who was favourable.
+
+The intruder knows the roster and who answered, hence every number of answers, and the rules of rounding. What is
+left unknown is each person's answer, 1 (favourable) or 0. A figure then says: so many of these people, weighted
+so, lie between two whole numbers. A `Ledger` holds the answers to one item, one row an answer; a figure's `view`
+gives its constraint on those rows; `cells` groups rows that no figure tells apart, so that only their number counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from engagement.disclosure.publish import gap_alone_cell
+from engagement.disclosure.rules import count_range, share_cell
+
+STANDING = "standing"
+Printed = tuple[int, str | None]
+_HALF_STEP = Fraction(5, 200)
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Every answer to one item, of one round or several. All arrays (rows,). Never for print.
+
+    `person`: the same number wherever the same person answered. `round`: round numbers. `favourable`: 0 or 1.
+    `known`: answers that are open to the intruder (attributed, or ticked to count). `tables`: by name of the
+    table, each row's category, None where it is in none.
+
+    Raises ValueError where lengths differ, an answer is not 0 or 1, or a person answers twice in a round.
+    """
+
+    person: np.ndarray
+    round: np.ndarray
+    favourable: np.ndarray
+    known: np.ndarray
+    tables: Mapping[str, np.ndarray]
+
+    def __post_init__(self):
+        rows = len(self.person)
+        columns = (self.round, self.favourable, self.known, *self.tables.values())
+        if any(len(column) != rows for column in columns):
+            raise ValueError("All columns of a ledger must have a row for each answer.")
+        if not np.isin(self.favourable, (0, 1)).all():
+            raise ValueError("An answer is favourable (1) or not (0).")
+        if len(set(zip(self.person.tolist(), self.round.tolist(), strict=True))) != rows:
+            raise ValueError("A person answers an item once a round.")
+
+    def members(self, round_: int, table: str, categories: Sequence) -> np.ndarray:
+        """Mask (rows,) of the answers of a round by people of these categories; KeyError for an unknown table."""
+        column = self.tables[table]
+        return (self.round == round_) & np.array([value in categories for value in column], dtype=bool)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """`low` <= sum(weights * favourable) <= `high` over the rows of a ledger; whole numbers, exact."""
+
+    name: str
+    weights: np.ndarray
+    low: int
+    high: int
+
+    def holds(self, favourable: np.ndarray) -> bool:
+        """Whether these answers (rows,) print so."""
+        return self.low <= int(self.weights @ favourable) <= self.high
+
+
+class Figure(Protocol):
+    """Anything printed that limits the answers."""
+
+    def view(self, ledger: Ledger) -> View:
+        """The figure's constraint on the ledger's rows."""
+
+
+@dataclass(frozen=True)
+class ShareFigure:
+    """A group's printed share."""
+
+    round: int
+    table: str
+    categories: tuple
+    value: int
+    cap: str | None
+
+    def view(self, ledger: Ledger) -> View:
+        """The counts that print as this share."""
+        share_cell(self.value, self.cap)
+        members = ledger.members(self.round, self.table, self.categories)
+        low, high = count_range(self.value, self.cap, int(members.sum()))
+        return View(_name(self), members.astype(np.int64), low, high)
+
+
+@dataclass(frozen=True)
+class CountFigure:
+    """Anything that says that a group has between `low` and `high` favourable answers."""
+
+    round: int
+    table: str
+    categories: tuple
+    low: int
+    high: int
+
+    def view(self, ledger: Ledger) -> View:
+        """The two limits as they are."""
+        members = ledger.members(self.round, self.table, self.categories)
+        return View(_name(self), members.astype(np.int64), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class WeightedFigure:
+    """A group's weighted share, printed as a share is. Rows carry their weight as the category of `weights`, a table
+    of whole numbers or fractions, so that people of two weight classes are told apart."""
+
+    round: int
+    table: str
+    categories: tuple
+    weights: str
+    value: int
+    cap: str | None
+
+    def view(self, ledger: Ledger) -> View:
+        """The weighted counts that print so."""
+        members = ledger.members(self.round, self.table, self.categories)
+        column = ledger.tables[self.weights]
+        weights = {weight: Fraction(weight) for weight in set(column[members].tolist())}
+        whole = sum(weights[weight] for weight in column[members].tolist())
+        low, high = share_cell(self.value, self.cap)
+        parts = [(members & (column == weight), fraction / whole) for weight, fraction in weights.items()]
+        return _linear(_name(self), parts, low, None if high == 1 else high, len(members))
+
+
+@dataclass(frozen=True)
+class GapFigure:
+    """The printed gap beside its two arms, each as `print_share` gives: what `print_gap_points` printed."""
+
+    round: int
+    points: int | None
+    cap: str | None
+    leader: Printed
+    grassroots: Printed
+
+    def view(self, ledger: Ledger) -> View:
+        """The exact gap within its step; an arm with a cap stands in it as the inner end of its cell."""
+        parts, known = [], Fraction(0)
+        for arm, sign, (value, cap) in (("leader", 1, self.leader), ("grassroots", -1, self.grassroots)):
+            members = ledger.members(self.round, STANDING, (arm,))
+            if cap is None:
+                parts.append((members, Fraction(sign, int(members.sum()))))
+            else:
+                known += sign * share_cell(value, cap)[0 if cap == "at_least" else 1]
+        if self.points is None:
+            return _linear(_name(self), [], None, None, len(ledger.person))
+        at = Fraction(self.points, 100) - known
+        return _linear(_name(self), parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
+
+
+@dataclass(frozen=True)
+class GapAloneFigure:
+    """A printed gap without its arms: what `print_gap_alone` printed in steps of `step`."""
+
+    round: int
+    points: int
+    cap: str | None
+    step: int
+
+    def view(self, ledger: Ledger) -> View:
+        """The exact gap within its step, open at a capped end."""
+        low, high = gap_alone_cell(self.points, self.cap, self.step)
+        limits = None if self.cap == "at_most" else low, None if self.cap == "at_least" else high
+        return _linear(_name(self), _gap_parts(ledger, self.round, 1), *limits, len(ledger.person))
+
+
+@dataclass(frozen=True)
+class ChangeFigure:
+    """A printed change of the gap between two rounds, in points to the nearest 5."""
+
+    round: int
+    since: int
+    points: int
+
+    def view(self, ledger: Ledger) -> View:
+        """The exact change within its step; it ties the answers of two rounds together."""
+        parts = _gap_parts(ledger, self.round, 1) + _gap_parts(ledger, self.since, -1)
+        at = Fraction(self.points, 100)
+        return _linear(_name(self), parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """Something printed that is no linear constraint, such as a verdict on change since round `since`.
+
+    `holds(ledger, favourable)` says whether answers (rows,) would have printed the same. `split`: the tables that it
+    looks at; within a category of all of them and of the figures, it must not matter whose answers are whose.
+    """
+
+    name: str
+    round: int
+    since: int
+    holds: Callable[[Ledger, np.ndarray], bool]
+    split: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """People whom no figure tells apart, and what is printed of them: the intruder's unknowns. Exact whole numbers.
+
+    Arrays over A cells: `size`, people; `favourable`, `unfavourable`, how many of them gave that answer (and, where
+    one unknown stands for all their rounds, never another); `block`, the round (0 where there is one unknown). `matrix` (views, A), `low`, `high`
+    (views,): low <= matrix @ counts <= high. `truth` (A,), None where the true answers contradict the assumption.
+    `rows`: of each person of each cell, their rows in the ledger.
+    """
+
+    size: np.ndarray
+    favourable: np.ndarray
+    unfavourable: np.ndarray
+    block: np.ndarray
+    matrix: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    truth: np.ndarray | None
+    rows: tuple[tuple[tuple[int, ...], ...], ...]
+
+    def feasible(self, counts: np.ndarray) -> bool:
+        """Whether favourable counts (A,) agree with every view, in whole numbers."""
+        at = self.matrix @ counts
+        inside = ((counts >= 0) & (counts <= self.size)).all()
+        return bool(inside and (self.low <= at).all() and (at <= self.high).all())
+
+    def spread(self, counts: np.ndarray, favourable: np.ndarray) -> np.ndarray:
+        """Answers (rows,) that have these counts; other rows as in `favourable`."""
+        out = favourable.copy()
+        for people, count in zip(self.rows, counts.tolist(), strict=True):
+            for place, rows in enumerate(people):
+                out[list(rows)] = place < count
+        return out
+
+
+def cells(
+    ledger: Ledger,
+    views: Sequence[View],
+    *,
+    steady: bool = False,
+    known: bool = False,
+    split: Sequence[str] = (),
+) -> Cells:
+    """The intruder's unknowns under these views.
+
+    `steady`: nobody who answered in several rounds changed their answer, so each person is one unknown. `known`:
+    the ledger's known answers are open to the intruder. `split`: tables whose categories are kept apart although
+    no view tells them apart.
+
+    Raises ValueError where the true answers contradict a view: then it is not what was printed.
+    """
+    for view in views:
+        if not view.holds(ledger.favourable):
+            raise ValueError(f"The answers do not print as {view.name}.")
+    people = _people(ledger, steady, known)
+    weights = np.array([view.weights for view in views], dtype=np.int64).reshape(len(views), -1)
+    hidden = np.zeros(len(ledger.person), dtype=bool)
+    for rows in people:
+        hidden[list(rows)] = True
+    # What the intruder knows moves to the other side of each constraint.
+    given = weights[:, ~hidden] @ ledger.favourable[~hidden].astype(np.int64)
+    columns = [
+        (
+            0 if steady else int(ledger.round[rows[0]]),
+            tuple(weights[:, list(rows)].sum(axis=1).tolist()),
+            tuple((int(ledger.round[row]), *(ledger.tables[name][row] for name in split)) for row in rows)
+            if split
+            else (),
+        )
+        for rows in people
+    ]
+    found: dict[tuple, list[tuple[int, ...]]] = {}
+    for column, rows in zip(columns, people, strict=True):
+        found.setdefault(column, []).append(rows)
+    grouped = tuple(tuple(members) for members in found.values())
+    answers = [[ledger.favourable[list(rows)] for rows in members] for members in grouped]
+    favourable = np.array([sum(bool(a.all()) for a in cell) for cell in answers], dtype=np.int64)
+    unfavourable = np.array([sum(not a.any() for a in cell) for cell in answers], dtype=np.int64)
+    size = np.array([len(members) for members in grouped], dtype=np.int64)
+    made = Cells(
+        size=size,
+        favourable=favourable,
+        unfavourable=unfavourable,
+        block=np.array([key[0] for key in found], dtype=np.int64),
+        matrix=np.array([key[1] for key in found], dtype=np.int64).reshape(len(size), len(views)).T,
+        low=np.array([view.low for view in views], dtype=np.int64) - given,
+        high=np.array([view.high for view in views], dtype=np.int64) - given,
+        truth=None,
+        rows=grouped,
+    )
+    steadfast = (favourable + unfavourable == size).all()
+    return Cells(**{**vars(made), "truth": favourable}) if steadfast else made
+
+
+def _people(ledger: Ledger, steady: bool, known: bool) -> list[tuple[int, ...]]:
+    """Rows of each unknown: an answer, or with `steady` all answers of a person none of whose answers is known."""
+    open_ = ledger.known if known else np.zeros(len(ledger.person), dtype=bool)
+    if not steady:
+        return [(row,) for row in np.flatnonzero(~open_).tolist()]
+    found: dict[int, list[int]] = {}
+    for row, person in enumerate(ledger.person.tolist()):
+        found.setdefault(person, []).append(row)
+    return [tuple(rows) for rows in found.values() if not open_[rows].any()]
+
+
+def _gap_parts(ledger: Ledger, round_: int, sign: int) -> list[tuple[np.ndarray, Fraction]]:
+    arms = [
+        (ledger.members(round_, STANDING, (arm,)), way) for arm, way in (("leader", 1), ("grassroots", -1))
+    ]
+    return [(members, Fraction(sign * way, int(members.sum()))) for members, way in arms]
+
+
+def _linear(
+    name: str,
+    parts: Sequence[tuple[np.ndarray, Fraction]],
+    low: Fraction | None,
+    high: Fraction | None,
+    rows: int,
+) -> View:
+    """The view low <= sum of fraction * members < high in whole numbers; None where there is no limit."""
+    limits = [end for end in (low, high) if end is not None]
+    scale = math.lcm(*(part.denominator for part in (*(f for _, f in parts), *limits))) if parts else 1
+    weights = np.zeros(rows, dtype=np.int64)
+    for members, fraction in parts:
+        weights += members * int(fraction * scale)
+    least, most = int(weights[weights < 0].sum()), int(weights[weights > 0].sum())
+    if not parts:
+        return View(name, weights, 0, 0)
+    return View(
+        name,
+        weights,
+        least if low is None else math.ceil(low * scale),
+        most if high is None else math.ceil(high * scale) - 1,
+    )
+
+
+def _name(figure: object) -> str:
+    return str(figure)
