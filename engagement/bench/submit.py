@@ -33,7 +33,7 @@ FORM = {
 }
 
 
-def run(say, *, clients_=8, length=1.5, repeats=5, members=9_000) -> list[Result]:
+def run(say, *, clients_=8, length=1.5, repeats=5, members=15_000) -> list[Result]:
     """Take turns: bare commits, the route, and empty pages; the turn with the middle ratio is the result."""
     with ground.folder() as data, ground.installation(data) as (database, keys):
         say("submit: launching a round")
@@ -66,7 +66,7 @@ def run(say, *, clients_=8, length=1.5, repeats=5, members=9_000) -> list[Result
     middle = _middle(turns, lambda turn: turn.rate / turn.bare)
     ratio = middle.rate / middle.bare
     against_http = _middle(turns, lambda turn: turn.rate / turn.empty)
-    what = f"answers stored through the HTTP route by {clients_} clients, a connection each"
+    what = f"answers stored through the HTTP route by {clients_} clients, a connection each that stays open"
     return [
         Result(
             bench="submit",

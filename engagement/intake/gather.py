@@ -102,9 +102,6 @@ class _Queue:
         turn.add_done_callback(partial(self._tell, loop, batch))
 
     def _tell(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Steps, asyncio.Future]], turn) -> None:
-        self._busy = bool(self._waiting)
-        if self._busy:
-            self._take_turn(loop)
         # `run` raises nothing of its own: only the end of the process stops a turn, and nobody must wait for ever.
         lost = turn.cancelled() or turn.exception() is not None
         for (_, future), result in zip(batch, batch if lost else turn.result(), strict=True):
@@ -113,6 +110,9 @@ class _Queue:
             elif not future.done():
                 # A visitor who has gone waits no more; the answer is stored all the same.
                 future.set_result(result)
+        self._busy = bool(self._waiting)
+        if self._busy:
+            self._take_turn(loop)
 
 
 def run(database: Database, visits: Sequence[Steps[Done]]) -> list[Done | Exception]:

@@ -125,6 +125,8 @@ def test_clients_are_told_apart_by_network():
     assert (
         network_of("192.0.2.1") == "192.0.2.1" and network_of(None) == network_of("testclient") == "unknown"
     )
+    assert network_of("::ffff:192.0.2.1") == "192.0.2.1" != network_of("::ffff:192.0.2.2")
+    assert network_of("192.0.2.1\0") == network_of("192.0.2") == network_of("é") == "unknown"
 
 
 def test_the_access_log_is_the_servers_own(monkeypatch):
