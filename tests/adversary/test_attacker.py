@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from tests.adversary.attacker import publishers, reading, solver
 from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, invent
 from tests.adversary.attacker.campaign import Outcome, attacks, campaign, stacks
+from tests.adversary.attacker.inversion import invert
 from tests.adversary.attacker.reading import View
 from tests.studies import attack as study
 
 SMALL = {"people": (20, 40), "rounds": (1, 1), "items": (1, 1), "favourable": (0.5, 0.95)}
 SOME_ROUNDS = SMALL | {"rounds": (2, 4), "steady": True}
 # Seeds found by trying them one after another; how many colleagues the intruder has.
+UNANIMOUS = 18
 EXAMPLES = {
     "threshold only": (0, SMALL, 0),
     "threshold with remainder rule": (0, SMALL, 0),
@@ -135,7 +137,7 @@ def test_the_reading_is_exactly_what_the_rules_print(seed):
 
     body = invent(seed, **(SMALL | {"leaders": (10, 15), "response": (0.8, 1), "favourable": (0.4, 0.99)}))
     who = body.rounds[0]
-    document = publishers.shipped(body, [0])[0]
+    document = publishers.by_standing(body, [0])[0]
     arms = {arm: body.count(0, "item 1", who.groups["standing"] == arm) for arm in (LEADER, GRASSROOTS)}
 
     def printed(counts):
@@ -184,12 +186,12 @@ def test_the_true_answers_satisfy_every_view():
         body = invent(
             seed, rounds=(2, 4), people=(40, 100), leaders=(12, 15), response=(0.9, 1), steady=False
         )
-        documents = publishers.fixed_rules(body, range(len(body.rounds)))
+        documents = publishers.everything(body, range(len(body.rounds)))
         for item in body.rounds[0].answered:
             for view in reading.views(documents, list(body.rounds), item):
                 assert _fits(view, body), view.name
                 seen.add(view.name.split()[0])
-    assert {"standing", "total", "gap", "locality", "size", "verdict", "panel"} <= seen
+    assert {"standing", "total", "gap", "locality", "size", "verdict", "panel", "weighted"} <= seen
 
 
 def test_what_is_printed_of_two_rounds_is_read_over_both():
@@ -370,7 +372,7 @@ def test_the_attack_agrees_with_a_list_of_all_worlds(seed):
     """On real tables small enough to list every world, both ways of solving name the same kinds of people."""
     body = invent(seed, people=(24, 30), leaders=(10, 12), rounds=(1, 1), items=(1, 1), response=(0.9, 1))
     truth = body.truth("item 1")
-    for documents in (publishers.shipped(body, [0]), publishers.fixed_rules(body, [0])):
+    for documents in (publishers.by_standing(body, [0]), publishers.fixed_rules(body, [0])):
         problem = next(iter(stacks(documents, body.rounds, "item 1", steady=False)))
         if np.prod(problem.sizes + 1.0) > 20_000:
             continue
@@ -457,6 +459,32 @@ def test_it_is_the_earlier_round_that_breaks_it():
     for at, document in enumerate(documents):
         assert all(not result.findings for _, _, result in attacks(body, [document], rounds=[at]))
     assert any(result.findings for _, _, result in attacks(body, documents, colleagues=0))
+
+
+ONE_SMALL = SMALL | {"people": (20, 26), "leaders": (10, 12), "response": (1, 1)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fixed_rules_tell_nothing_beyond_their_figures(seed):
+    """Trying every set of answers leaves exactly the worlds that the figures leave: what is hidden depends on no answer."""
+    body = invent(seed, **ONE_SMALL)
+    problem = next(iter(stacks(publishers.by_standing(body, [0]), body.rounds, "item 1", steady=False)))
+    found = invert(publishers.by_standing, body)
+    assert found.listed.shape[1] == 2
+    listed = solver.worlds(problem)
+    # Where only the total is printed, the intruder has no need to tell the arms apart.
+    assert {world.sum() for world in found.listed} == {world.sum() for world in listed}
+    assert listed.shape[1] == 1 or len(listed) == len(found.listed)
+
+
+def test_hiding_the_unanimous_tells_who_is():
+    """A figure that is hidden just where all agree breaks nothing that is printed, and tells all of it."""
+    body = invent(UNANIMOUS, **ONE_SMALL)
+    documents = publishers.hides_the_unanimous(body, [0])
+    hidden = {arm for arm, figure in documents[0]["items"][0]["groups"].items() if figure["mark"] == "hidden"}
+    assert hidden and campaign(body, documents, colleagues=0).solved == 0
+    # One answer that the intruder has anyway says which way they all agreed.
+    assert invert(publishers.hides_the_unanimous, body).solved(colleagues=1)
 
 
 def test_four_sampled_trios_miss_the_worst_one():

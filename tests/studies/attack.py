@@ -30,6 +30,7 @@ KINDS = {
 """What `invent` is asked for: items one to three and answers 50 to 99% favourable in both."""
 PUBLISHERS = {
     "shipped": (publishers.shipped, ()),
+    "by standing": (publishers.by_standing, ()),
     "fixed rules": (publishers.fixed_rules, publishers.ONE_WAY),
 }
 """A publisher, and the breakdowns that it plans to print."""
@@ -38,7 +39,7 @@ COLUMNS = {
     "people attacked": lambda o: o.attacked,
     "solved": lambda o: o.solved,
     "small groups counted": lambda o: o.counted,
-    "time-outs": lambda o: o.timed_out,
+    "time-outs": lambda o: o.timed_out + o.groups_timed_out,
     "cells published": lambda o: _percent(o.published, o.planned),
     "error of the gap, points": lambda o: f"{o.gap_error / o.gaps:.1f}" if o.gaps else "none shown",
     "gap shown, 12 leaders or more": lambda o: _percent(o.with_leaders_shown, o.with_leaders),
@@ -65,7 +66,7 @@ def run(
     publisher: str = "shipped",
     kind: str = "usual",
     colleagues: int = 3,
-    seconds: float = 60.0,
+    seconds: float = 300.0,
     processes: int = 2,
     say: Callable[[str], None] = print,
 ) -> Outcome:
@@ -142,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--publisher", choices=PUBLISHERS, action="append", help="shipped unless said otherwise"
     )
     parser.add_argument("--colleagues", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60.0, help="most time for one item of one body")
+    parser.add_argument("--seconds", type=float, default=300.0, help="most time for one item of one body")
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args(arguments)
     outcomes = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ LEADER, GRASSROOTS = "leader", "grassroots"
 NOBODY = ""
 """The group of a person who was not invited."""
 ROLES = ("partner", "salaried", "locum")
+WEIGHED_TO = ("role", "locality", "size")
 SIZES = ("small", "medium", "large")
 
 
@@ -32,6 +34,27 @@ class Who:
     @property
     def invited(self) -> np.ndarray:
         return self.groups["standing"] != NOBODY
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """(people,) what each answer weighs on this roster, 0 for the silent; None where no weights can be made.
+
+        Anybody who knows the roster and who answered can work them out: the method is public.
+        """
+        from engagement import estimates
+
+        came = self.invited & np.logical_or.reduce(list(self.answered.values()))
+        try:
+            found = estimates.weigh(
+                {name: self.groups[name][came] for name in WEIGHED_TO},
+                {name: self.groups[name][self.invited] for name in WEIGHED_TO},
+                cap=3.0,
+            )
+        except ValueError:
+            return None
+        weights = np.zeros(came.size)
+        weights[came] = found.weights
+        return weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ class Outcome:
     solved: int = 0
     counted: int = 0
     timed_out: int = 0
+    groups_timed_out: int = 0
     planned: int = 0
     published: int = 0
     gaps: int = 0
@@ -86,6 +87,7 @@ def campaign(body: Body, documents: Sequence[Mapping], tables: Sequence[str] = (
             solved=result.solved,
             counted=len(result.counted),
             timed_out=result.timed_out,
+            groups_timed_out=result.groups_timed_out,
         )
     for at, document in enumerate(documents):
         for entry in document["items"]:

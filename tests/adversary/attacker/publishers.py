@@ -24,16 +24,29 @@ ONE_WAY = ("locality", "size")
 
 
 def shipped(body: Body, rounds: Sequence[int]) -> Documents:
-    """What the product prints: the table by standing, the gap, change and the same people twice. The gate goes in here."""
+    """What the product prints: the table by standing, and all that stands beside it. The gate goes in here."""
+    return _by_fixed_rules(body, rounds, (), beside=True)
+
+
+def by_standing(body: Body, rounds: Sequence[int]) -> Documents:
+    """The table by standing alone, by the product's fixed rules."""
     return _by_fixed_rules(body, rounds, ())
 
 
 def fixed_rules(body: Body, rounds: Sequence[int]) -> Documents:
-    """The product's fixed rules with two breakdowns, and nobody who tries to solve the result."""
+    """The table by standing and two breakdowns, by the product's fixed rules; nobody tries to solve the result."""
     return _by_fixed_rules(body, rounds, ONE_WAY)
 
 
-def _by_fixed_rules(body: Body, rounds: Sequence[int], tables: Sequence[str]) -> Documents:
+def everything(body: Body, rounds: Sequence[int]) -> Documents:
+    """Two breakdowns and all that stands beside the table by standing, by the product's fixed rules."""
+    return _by_fixed_rules(body, rounds, ONE_WAY, beside=True)
+
+
+def _by_fixed_rules(
+    body: Body, rounds: Sequence[int], tables: Sequence[str], *, beside: bool = False
+) -> Documents:
+    """`beside`: print weighted figures, changes and the same people twice as well."""
     documents = []
     for place, at in enumerate(rounds):
         effect, df = _design_effect(body, at)
@@ -48,9 +61,10 @@ def _by_fixed_rules(body: Body, rounds: Sequence[int], tables: Sequence[str]) ->
                 "item": item,
                 **table.as_json(),
                 "tables": [{"by": by, "groups": _rounded_table(body, at, item, by)} for by in tables],
+                "weighted": _weighted(body, at, item) if beside and table.gap.mark == "shown" else None,
                 "change": None,
             }
-        if place:
+        if beside and place:
             _add_changes(body, rounds[place - 1], at, documents[-1], entries)
         documents.append(_document(body, at, entries.values(), effect))
     return documents
@@ -87,6 +101,20 @@ def _design_effect(body: Body, at: int) -> tuple[float | None, int | None]:
             effects.extend(estimates.design_effect(stack))
             m = max(m, stack.m)
     return (estimates.round_design_effect(effects), m - 1) if m >= 2 else (None, None)
+
+
+def _weighted(body: Body, at: int, item: str) -> dict | None:
+    """Shares and gap weighted to the roster, beside the unweighted ones."""
+    who, y = body.rounds[at], body.favourable[at][item]
+    if who.weights is None:
+        return None
+    figures = {}
+    for arm in ARMS:
+        group = _group(body, at, "standing", arm)
+        weights = who.weights * (group & who.answered[item])
+        n, invited = body.count(at, item, group)[1:]
+        figures[arm] = disclosure.WeightedShare(float((weights * y).sum() / weights.sum()), n, invited)
+    return disclosure.print_weighted(figures, 1.0, None, None)
 
 
 def _add_changes(body: Body, old: int, new: int, before: Mapping, entries: Mapping[str, dict]) -> None:
@@ -250,7 +278,7 @@ def sampled_trios(body: Body, rounds: Sequence[int]) -> Documents:
     """The fixed rules with two breakdowns, printed where four trios drawn at random solve nobody."""
     rng = np.random.default_rng(body.seed)
 
-    def passes(document: dict, at: int, item: str) -> bool:
+    def passes(body: Body, document: dict, at: int, item: str) -> bool:
         given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
         there = np.flatnonzero(given.type_of >= 0)
         trios = [rng.choice(there, size=min(3, there.size), replace=False) for _ in range(4)]
@@ -261,32 +289,52 @@ def sampled_trios(body: Body, rounds: Sequence[int]) -> Documents:
 
 def without_earlier_views(body: Body, rounds: Sequence[int]) -> Documents:
     """The fixed rules with two breakdowns, printed where the best of audits, of this round alone, solves nobody."""
-
-    def passes(document: dict, at: int, item: str) -> bool:
-        given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
-        result = attack(given, body.truth(item), threshold=body.threshold)
-        return not (result.findings or result.timed_out or result.counted)
-
-    return _withheld(body, rounds, passes)
+    return _withheld(body, rounds, _withstands)
 
 
-def _withheld(body: Body, rounds: Sequence[int], passes) -> Documents:
+def hides_what_is_unsafe(body: Body, rounds: Sequence[int]) -> Documents:
+    """As before, the table by standing alone: it is hidden just where it would give somebody away."""
+    return _withheld(body, rounds, _withstands, plan=((),))
+
+
+def _withstands(body: Body, document: dict, at: int, item: str) -> bool:
+    given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
+    result = attack(given, body.truth(item), threshold=body.threshold)
+    return not (result.findings or result.counted or result.timed_out or result.groups_timed_out)
+
+
+def _withheld(body: Body, rounds: Sequence[int], passes, plan=(ONE_WAY, ONE_WAY[:1], ())) -> Documents:
     """Fixed rules; a table is dropped from all items while one item does not pass: the last first, then standing."""
     documents = []
     for at in rounds:
-        for tables in (ONE_WAY, ONE_WAY[:1], ()):
+        for tables in plan:
             document = _by_fixed_rules(body, [at], tables)[0]
-            if all(passes(document, at, entry["item"]) for entry in document["items"]):
+            if all(passes(body, document, at, entry["item"]) for entry in document["items"]):
                 break
         else:
             hidden = {"mark": "hidden"}
-            blank = dict.fromkeys(ARMS, hidden)
             document["items"] = [
-                {"item": e["item"], "groups": blank, "total": None, "gap": hidden, "change": None}
-                for e in document["items"]
+                {
+                    "item": entry["item"],
+                    "groups": dict.fromkeys(ARMS, hidden),
+                    "total": None,
+                    "gap": hidden,
+                    "change": None,
+                }
+                for entry in document["items"]
             ]
         documents.append(document)
     return documents
+
+
+def hides_the_unanimous(body: Body, rounds: Sequence[int]) -> Documents:
+    """Rounded and capped shares by standing; no share, and no total, where all of an arm agree."""
+
+    def figure(at: int, item: str, group: np.ndarray) -> dict:
+        y, n, invited = body.count(at, item, group)
+        return {"mark": "hidden", "N": invited} if y in (0, n) else _rounded(body, at, item, group)
+
+    return [_careless(body, at, figure, (), total=False) for at in rounds]
 
 
 CARELESS: dict[str, Publisher] = {

@@ -24,7 +24,7 @@ PUBLIC, FIGURE, MADE, TAKING_PART, WORDS, PREDICATE = (
     "made from the figures printed beside it",
     "says who answered, which the intruder knows anyway",
     "words, dates and names",
-    "made from answers, and not read here: no sum of answers, or by weights that this reading is not given",
+    "made from answers, and not read here: it is no sum of answers",
 )
 
 
@@ -74,9 +74,9 @@ PLACES: dict[str, str] = {
     "items.*.panel.moved.change": FIGURE,
     **{f"items.*.panel.moved.{part}": PREDICATE for part in ("minds", "mix", "turnover")},
     "items.*.tipping.*": MADE,
-    "items.*.weighted.groups.*.share": PREDICATE,
-    "items.*.weighted.gap.points": PREDICATE,
-    **{f"items.*.weighted.{where}.{kind}.*": PREDICATE for where in ("groups.*", "gap") for kind in _ENDS},
+    "items.*.weighted.groups.*.share": FIGURE,
+    "items.*.weighted.gap.points": FIGURE,
+    **{f"items.*.weighted.{where}.analytic.*": MADE for where in ("groups.*", "gap")},
     "items.*.distribution.N": PUBLIC,
     "items.*.distribution.n": TAKING_PART,
     "items.*.distribution.options.*.score": PUBLIC,
@@ -250,6 +250,10 @@ def _of_round(entry: Mapping, who: Who, item: str) -> Iterator[View]:
         yield _of_group("total", arms[LEADER] | arms[GRASSROOTS], total, who, item)
     if entry["gap"]["mark"] == "shown":
         yield from _of_gap(entry, {name: arm & answered for name, arm in arms.items()}, who, item)
+    if entry.get("weighted"):
+        yield from _of_weighted(
+            entry["weighted"], {name: arm & answered for name, arm in arms.items()}, who, item
+        )
     if (entry.get("distribution") or {}).get("mark") == "shown":
         yield from _of_distribution(entry, who, item)
 
@@ -270,7 +274,7 @@ def _of_gap(entry: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str)
     for name, sign in ((LEADER, 1), (GRASSROOTS, -1)):
         figure = entry["groups"][name]
         if figure.get("cap"):
-            known += sign * Fraction(2 * figure["share"] + (5 if figure["cap"] == "at_most" else -5), 2)
+            known += sign * _inner_end(figure)
         else:
             cells.append((who.number, sign, arms[name]))
     if points is None or not cells:
@@ -282,6 +286,44 @@ def _of_gap(entry: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str)
         low = None if gap["cap"] == "at_most" else points - within
         high = None if gap["cap"] == "at_least" else points + within
     yield _contrast("gap", item, cells, low, high)
+
+
+def _inner_end(figure: Mapping) -> Fraction:
+    """Where a printed end cell begins, in points."""
+    return Fraction(2 * figure["share"] + (5 if figure["cap"] == "at_most" else -5), 2)
+
+
+def _of_weighted(printed: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str) -> Iterator[View]:
+    """Weighted shares and their gap, rounded and capped as the others. Raises `Misread` where no weights can be made."""
+    if who.weights is None:
+        raise Misread("Weighted figures were printed of a round whose weights cannot be made.")
+    cells, known, half = [], Fraction(0), Fraction(5, 2)
+    for name, sign in ((LEADER, 1), (GRASSROOTS, -1)):
+        figure, rows = printed["groups"][name], who.weights * arms[name]
+        low = None if figure["cap"] == "at_most" else figure["share"] - half
+        high = None if figure["cap"] == "at_least" else figure["share"] + half
+        yield _weighted(f"weighted {name}", item, who.number, [(1, rows)], low, high)
+        if figure["cap"]:
+            known += sign * _inner_end(figure)
+        else:
+            cells.append((sign, rows))
+    points = printed["gap"]["points"]
+    if points is not None and cells:
+        yield _weighted("weighted gap", item, who.number, cells, points - known - half, points - known + half)
+
+
+def _weighted(name: str, item: str, number: int, cells, low: Fraction | None, high: Fraction | None) -> View:
+    """As `_contrast` in one round, with shares of weights; ends give way by what rounding the weights may cost."""
+    fine = 10**7
+    weights = sum(np.rint(fine * sign * rows / rows.sum()).astype(np.int64) for sign, rows in cells)
+    slack, most = int(np.count_nonzero(weights)), 2 * fine
+    return View(
+        name,
+        item,
+        {number: weights},
+        -most if low is None else math.floor(low * fine / 100) - slack,
+        most if high is None else math.ceil(high * fine / 100) + slack,
+    )
 
 
 def _contrast(name: str, item: str, cells, low: Fraction | None, high: Fraction | None) -> View:

@@ -17,7 +17,7 @@ from itertools import combinations, combinations_with_replacement, product
 import numpy as np
 
 from tests.adversary.attacker.bodies import Who
-from tests.adversary.attacker.reading import View
+from tests.adversary.attacker.reading import Misread, View
 
 ENUMERABLE = 300_000
 """Most worlds that are listed one by one."""
@@ -36,7 +36,7 @@ class Problem:
 
     `type_of`: (people,) type of each person, -1 for who answered nothing. `columns`: (types, slots, views) whole
     numbers, what a favourable answer adds to each view. `asked`: (types, slots), whether there is an answer.
-    `low`, `high`: (views,). `slots`: the round numbers of each.
+    `low`, `high`: (views,). `slots`: the round numbers of each. `names`, `over`: of each view, its name and rounds.
     """
 
     type_of: np.ndarray
@@ -46,6 +46,7 @@ class Problem:
     high: np.ndarray
     slots: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
+    over: tuple[tuple[int, ...], ...]
 
     @property
     def sizes(self) -> np.ndarray:
@@ -88,6 +89,7 @@ def problem(views: Sequence[View], rounds: Sequence[Who], item: str, *, steady: 
         np.array(high, dtype=np.int64),
         slots,
         tuple(view.name for view in views),
+        tuple(tuple(sorted(view.weights)) for view in views),
     )
 
 
@@ -123,12 +125,16 @@ class Counted:
 
 @dataclass(frozen=True)
 class Attack:
-    """What came of one attack: people attacked (a person a slot), who was solved, which groups, what timed out."""
+    """What came of one attack: people attacked (a person a slot), who was solved, which groups were counted.
+
+    `timed_out` people and `groups_timed_out` are undecided. `programs`: integer programs that it took.
+    """
 
     attacked: int
     findings: tuple[Finding, ...] = ()
     counted: tuple[Counted, ...] = ()
     timed_out: int = 0
+    groups_timed_out: int = 0
     programs: int = 0
 
     @property
@@ -149,9 +155,10 @@ class _Truth:
     kinds: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     persons: list[np.ndarray] = field(default_factory=list)
     programs: int = 0
-    pool: list[tuple[np.ndarray, np.ndarray]] = field(
-        default_factory=list
-    )  # worlds: moves, movers of each kind
+    # Worlds found so far: the moves, and the movers of each kind.
+    pool: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    # Choices of colleagues that solved somebody, newest last: they often solve the next one too.
+    worst: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self):
         self.deadline = time.monotonic() + self.seconds
@@ -173,22 +180,13 @@ class _Truth:
         self.of = np.array(of, dtype=np.int64)
         self.change = np.array(to) - np.array([self.kinds[k][1] for k in of])  # (moves, slots)
         self.effect = np.array(effect, dtype=np.int64).reshape(len(of), -1)  # (moves, views)
-        sums = sum(
-            (
-                c * (np.array(now) @ self.given.columns[kind])
-                for c, (kind, now) in zip(self.counts, self.kinds, strict=True)
-            ),
-            np.zeros(len(self.given.low), np.int64),
-        )
-        if np.any(sums < self.given.low) or np.any(sums > self.given.high):
-            wrong = [
-                n
-                for n, bad in zip(
-                    self.given.names, (sums < self.given.low) | (sums > self.given.high), strict=True
-                )
-                if bad
-            ]
-            raise AssertionError(f"The true answers contradict what was read: {wrong}.")
+        sums = np.zeros(len(self.given.low), np.int64)
+        for people, (kind, now) in zip(self.counts, self.kinds, strict=True):
+            sums += people * (np.array(now) @ self.given.columns[kind])
+        outside = (sums < self.given.low) | (sums > self.given.high)
+        if outside.any():
+            wrong = [self.given.names[view] for view in np.flatnonzero(outside)]
+            raise Misread(f"The true answers contradict what was read: {', '.join(wrong)}.")
         self.low, self.high = self.given.low - sums, self.given.high - sums
         self.alone = np.all((self.effect >= self.low) & (self.effect <= self.high), axis=1)  # (moves,)
 
@@ -251,6 +249,9 @@ class _Truth:
         """
         if np.any(wanted & self.alone):
             return None
+        for known in self.worst[-2:]:
+            if known[target] < self.counts[target] and self.world(wanted, self.counts - known) is None:
+                return known
         seen = set()
         partners = self.partners(wanted)
 
@@ -269,6 +270,7 @@ class _Truth:
                 return None
             moves = self.world(wanted, free)
             if moves is None:
+                self.worst.append(known)
                 return known
             moved = np.bincount(self.of, weights=moves, minlength=len(self.kinds)).astype(np.int64)
             for kind in np.flatnonzero(moved):
@@ -328,7 +330,7 @@ def attack(
             if known is not None:
                 findings.append(truth.claim(kind, int(slot), known))
     counted, late = _counted(truth, threshold)
-    return Attack(attacked, tuple(findings), tuple(counted), timed_out + late, truth.programs)
+    return Attack(attacked, tuple(findings), tuple(counted), timed_out, late, truth.programs)
 
 
 def settled(given: Problem, favourable: Mapping[int, np.ndarray], colleagues: Sequence[int]) -> bool:
@@ -374,11 +376,18 @@ def _counted(truth: _Truth, threshold: int) -> tuple[list[Counted], int]:
 
 
 def _cut_out(given: Problem, slot: int) -> Iterator[np.ndarray]:
-    """Distinct non-empty sets of types, (types,) truth values, that one view or two cut out of those asked."""
+    """Distinct non-empty sets of types, (types,) truth values, that one view or two cut out of those asked.
+
+    Two views of one round, or of one name in two rounds.
+    """
     asked = given.asked[:, slot]
-    groups = [asked, *((given.columns[:, slot, view] != 0) & asked for view in range(len(given.low)))]
+    groups = [(None, None, asked)]
+    for view, (name, rounds) in enumerate(zip(given.names, given.over, strict=True)):
+        groups.append((name, rounds, (given.columns[:, slot, view] != 0) & asked))
     seen = set()
-    for one, other in [(group, group) for group in groups] + list(combinations(groups, 2)):
+    for (name, rounds, one), (other_name, other_rounds, other) in combinations(groups, 2):
+        if name is not None and name != other_name and rounds != other_rounds:
+            continue
         for part in (one & other, one & ~other, other & ~one):
             if part.any() and part.tobytes() not in seen:
                 seen.add(part.tobytes())
