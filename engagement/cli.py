@@ -674,7 +674,7 @@ def parser() -> argparse.ArgumentParser:
         "--risk", action="store_true", help="how good the assessment of practices is, instead of speed"
     )
     one.add_argument(
-        "--seeds", type=int, default=30, metavar="N", help="invented bodies a world, with --risk"
+        "--seeds", type=int, default=60, metavar="N", help="invented bodies a world, with --risk"
     )
     return top
 

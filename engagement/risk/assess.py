@@ -20,6 +20,7 @@ from engagement.risk.evidence import (
     Inputs,
     RoundAnswers,
     inputs,
+    last_centre,
     leader_gap,
     sealed_panel,
     variance_within,
@@ -185,7 +186,7 @@ def refit(rounds: Sequence[RoundAnswers]) -> Constants:
     within = variance_within(rounds, gap)
     start = replace(SHIPPED, leader_gap=gap, s2=SHIPPED.s2 if within is None else within)
     learnt = EngagementFilter(start, score_noise=within is None).fit(sealed_panel(rounds, start)).constants_
-    return replace(learnt, rounds=len(rounds)).rounded()
+    return replace(learnt, centre=last_centre(rounds, gap), rounds=len(rounds)).rounded()
 
 
 @dataclass(frozen=True, eq=False)

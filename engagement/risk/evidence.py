@@ -6,8 +6,8 @@ threshold. The choice depends on counts and ticks, never on what was answered.
 
 The construction: attitude = level of the group + deviation of the practice. The level is estimated from all answers
 of the group, its mean to 0.1, and is one and the same for all its practices. The deviation is estimated from
-participation and from countable answers only, which are set against the group's countable answers, never against
-all. So an answer that does not count moves every practice of a group alike, whatever the practice's own evidence.
+participation and from countable answers only, which are set against the group's countable answers (the body's, or
+the body's mean at the release before, where too few count), never against the group's of now. So an answer that does not count moves every practice of a group alike, whatever the practice's own evidence.
 What else all answers enter (the leader gap, the variance between members, the filter's constants) comes from the
 release before, rounded; see `engagement.risk.filter.Constants`.
 
@@ -26,7 +26,7 @@ from engagement.risk.filter import Constants, Panel
 
 PRACTICE_VIEW, CONFIDENTIAL, ANONYMOUS = TIERS = "practice-view", "confidential", "anonymous"
 PRACTICE, AGREED, BODY = "practice", "agreed", "body"
-# A group's mean of countable answers is a yardstick from so many on; below, the body's is.
+# So many countable answers, in so many practices, make a mean that others are set against; a group needs as many practices.
 FEWEST_COUNTABLE = 10
 FEWEST_PRACTICES = 3
 # Below so many degrees of freedom the variance between members is not estimated.
@@ -113,14 +113,16 @@ class Evidence:
     countable: np.ndarray
 
 
-def decide(round_: RoundAnswers) -> Evidence:
+def decide(round_: RoundAnswers, *, centre_known: bool = True) -> Evidence:
     """Choose each practice's evidence, by counts and ticks only.
 
     A practice whose answers count in full is "practice"; one in which only those who agreed count is "agreed".
     A group speaks that holds at least `threshold` scored answers from three practices or more, none of them with more
-    than half; of several the one with the fewest answers, ties by the name of its kind. Fewer than ten countable
-    answers in the whole body cannot be set against anything and do not count. In a practice view every answer counts
-    and the body is the one group.
+    than half; of several the one with the fewest answers, ties by the name of its kind. In a practice view every answer
+    counts and the body is the one group.
+
+    `centre_known`: whether a release before left the body's mean. Without it, answers that count in too few places to
+    be set against each other (ten, in three practices) cannot be set against anything, and do not count.
     """
     scored, count = round_.scored, round_.practices
     own = np.bincount(round_.practice[scored], minlength=count)
@@ -130,9 +132,8 @@ def decide(round_: RoundAnswers) -> Evidence:
     else:
         in_full = own >= round_.threshold
         countable = scored & (round_.agreed | in_full[round_.practice])
-        if countable.sum() < FEWEST_COUNTABLE:
+        if not centre_known and not _comparable(np.bincount(round_.practice[countable], minlength=count)):
             countable = np.zeros_like(countable)
-            in_full = np.zeros(count, bool)
         fewest = np.full(count, np.inf)
         for kind in sorted(round_.groups):
             names, code = _codes(round_.groups[kind])
@@ -143,6 +144,11 @@ def decide(round_: RoundAnswers) -> Evidence:
     counting = np.bincount(round_.practice[countable], minlength=count) > 0
     labels = np.where(counting & in_full, PRACTICE, np.where(counting, AGREED, group))
     return Evidence(labels.astype(object), group, countable)
+
+
+def _comparable(counted: np.ndarray) -> bool:
+    """Whether answers that count, by practice, are enough for a mean that others are set against."""
+    return counted.sum() >= FEWEST_COUNTABLE and (counted > 0).sum() >= FEWEST_PRACTICES
 
 
 def _codes(ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +194,7 @@ def inputs(rounds: Sequence[RoundAnswers], constants: Constants) -> Inputs:
     Raises ValueError for no rounds, or rounds with different numbers of practices.
     """
     _check(rounds)
-    evidence = tuple(decide(round_) for round_ in rounds)
+    evidence = tuple(decide(round_, centre_known=constants.centre is not None) for round_ in rounds)
     groups = tuple(sorted({name for each in evidence for name in each.group} - {BODY}))
     place = {name: number for number, name in enumerate(groups)} | {BODY: -1}
     count, length = rounds[0].practices, len(rounds)
@@ -200,7 +206,7 @@ def inputs(rounds: Sequence[RoundAnswers], constants: Constants) -> Inputs:
         centres[t] = _centre(round_, score)
         at = group_at[:, t] = np.array([place[name] for name in each.group], np.int64)
         own_n[:, t], own_mean[:, t] = _means(round_.practice, score, each.countable, count)
-        own_mean[:, t] -= _yardsticks(round_, score, each.countable, at, len(groups))
+        own_mean[:, t] -= _yardsticks(round_, score, each.countable, at, constants.centre)
         level_n[:, t], mean = _means(at[round_.practice], score, round_.scored, len(groups))
         # To 0.1, as a group's mean is counted among what was published: nothing finer of it goes on from here.
         level_mean[:, t] = np.round(mean, 1) - np.round(np.nan_to_num(centres[t]), 1)
@@ -215,14 +221,19 @@ def inputs(rounds: Sequence[RoundAnswers], constants: Constants) -> Inputs:
 
 
 def _yardsticks(
-    round_: RoundAnswers, score: np.ndarray, countable: np.ndarray, at: np.ndarray, groups: int
+    round_: RoundAnswers, score: np.ndarray, countable: np.ndarray, at: np.ndarray, centre: float | None
 ) -> np.ndarray:
-    """The mean that each practice's countable answers are set against, (P,): its group's, the body's where that
-    rests on fewer than ten countable answers."""
-    n, mean = _means(at[round_.practice], score, countable, groups)
-    body = score[countable].mean() if countable.any() else 0.0
-    known = np.append(np.where(n >= FEWEST_COUNTABLE, mean, body), body)
-    return known[at]
+    """The mean that each practice's countable answers are set against, (P,): of the countable answers of its group;
+    of the body's, where those are too few; the body's mean at the release before, where these are too few too."""
+    n, mean = _means(round_.practice, score, countable, round_.practices)
+    whole = round_.tier == PRACTICE_VIEW or _comparable(n)
+    body = (n @ mean) / max(n.sum(), 1) if whole else centre or 0.0
+    found = np.full(len(n), body)
+    for group in np.unique(at[at >= 0]):
+        inside = at == group
+        if _comparable(n[inside]):
+            found[inside] = (n[inside] @ mean[inside]) / n[inside].sum()
+    return found
 
 
 def sealed_panel(rounds: Sequence[RoundAnswers], constants: Constants) -> Panel:
@@ -255,6 +266,12 @@ def leader_gap(rounds: Sequence[RoundAnswers], otherwise: float) -> float:
         cross += float((apart * (score - mean_score[practice])).sum())
         information += float((apart**2).sum())
     return cross / information if information >= _FEWEST_PAIRS else otherwise
+
+
+def last_centre(rounds: Sequence[RoundAnswers], gap: float) -> float | None:
+    """The body's mean score in the last round that has one, leader-adjusted; None where none has."""
+    centres = [_centre(round_, _adjusted(round_, gap)) for round_ in rounds]
+    return next((centre for centre in reversed(centres) if np.isfinite(centre)), None)
 
 
 def variance_within(rounds: Sequence[RoundAnswers], gap: float) -> float | None:

@@ -34,7 +34,8 @@ class Constants:
     (squared share): how far practices lie apart. `c`: correlation of the two; `c_low`, `c_high` its 95% interval, None
     where it was not learnt here. `kappa`: how much answers of one practice cluster. `s2`: variance between members
     of a practice, squared points. `phi_group`, `v_group`: the same for the level of a group. `leader_gap`: points by
-    which leaders answer above others. `rounds`: how many they were learnt from, 0 for those shipped.
+    which leaders answer above others. `centre`: the body's mean score, leader-adjusted, in the last round that was
+    learnt from, None before there was one. `rounds`: how many they were learnt from, 0 for those shipped.
 
     The shipped leader gap: 66% against 35% and 81% against 38% favourable are 0.8 and 1.2 standard deviations of an
     item apart, and an item's standard deviation is about a point; the smaller was taken.
@@ -50,6 +51,7 @@ class Constants:
     phi_group: float = 0.95
     v_group: float = 0.06
     leader_gap: float = 0.8
+    centre: float | None = None
     c_low: float | None = None
     c_high: float | None = None
     rounds: int = 0
@@ -63,12 +65,12 @@ class Constants:
             raise ValueError("Variances must be positive and finite.")
 
     def rounded(self) -> Constants:
-        """The constants as they are put in force: correlation and leader gap to 0.1, the rest to two figures.
+        """The constants as they are put in force: correlation, leader gap and centre to 0.1, the rest to two figures.
 
         Somebody who could move one answer would move these by less than their rounding; unrounded, pushing one
         practice's total by two points was measured to move `c` by 0.04.
         """
-        tenths = ("c", "c_low", "c_high", "leader_gap")
+        tenths = ("c", "c_low", "c_high", "leader_gap", "centre")
         new = {name: _tenth(getattr(self, name)) for name in tenths}
         for name in ("phi_a", "phi_q"):
             # 0.996 to two figures would be a random walk.

@@ -184,8 +184,8 @@ def test_the_edges_are_defined(answering, practices, tier):
     assert np.isfinite(found.engagement).all() and np.isfinite(found.p_silent_next).all()
     assert (found.rank_low >= 1).all() and (found.rank_high <= practices).all()
     assert all(found.row(i)["segment"] in SEGMENTS for i in range(practices))
-    own = answering and tier == PRACTICE_VIEW
-    assert set(found.evidence) == {"practice" if own else "body"}
+    own = "practice" if tier == PRACTICE_VIEW else "agreed"
+    assert set(found.evidence) == {own if answering else "body"}
 
 
 def test_labels_held_are_those_that_were_released():
