@@ -6,10 +6,11 @@ threshold. The choice depends on counts and ticks, never on what was answered.
 
 The construction: attitude = level of the group + deviation of the practice. The level is estimated from all answers
 of the group, its mean to 0.1, and is one and the same for all its practices. The deviation is estimated from
-participation and from countable answers only, which are set against the group's countable answers (the body's, or
-the body's mean at the release before, where too few count), never against the group's of now. So an answer that does not count moves every practice of a group alike, whatever the practice's own evidence.
-What else all answers enter (the leader gap, the variance between members, the filter's constants) comes from the
-release before, rounded; see `engagement.risk.filter.Constants`.
+participation and from countable answers only, which are set against the group's countable answers, never against
+all of them: where too few count in the group, against the body's, and where too few count there, against the body's
+mean at the release before. So an answer that does not count moves every practice of a group alike, whatever the
+practice's own evidence. What else all answers enter (the leader gap, the variance between members, the filter's
+constants) comes from the release before, rounded; see `engagement.risk.filter.Constants`.
 
 Pure: arrays in, frozen dataclasses out. Practices are numbered 0 to P-1, the same in every round.
 """
@@ -26,7 +27,7 @@ from engagement.risk.filter import Constants, Panel
 
 PRACTICE_VIEW, CONFIDENTIAL, ANONYMOUS = TIERS = "practice-view", "confidential", "anonymous"
 PRACTICE, AGREED, BODY = "practice", "agreed", "body"
-# So many countable answers, in so many practices, make a mean that others are set against; a group needs as many practices.
+# So many countable answers, in so many practices, make a mean to set others against; a group needs as many practices.
 FEWEST_COUNTABLE = 10
 FEWEST_PRACTICES = 3
 # Below so many degrees of freedom the variance between members is not estimated.
@@ -40,13 +41,14 @@ class RoundAnswers:
     """One closed round: what each of P practices was asked and what m people answered.
 
     `tier`: of `TIERS`; `threshold`: answers that a group needs. `invited`, (P,): members in standing whose invitation
-    could be delivered; `answered`, (P,): how many of them answered; both 0 in an anonymous round unless the promise keeps
-    them. `open`, (P,): practices that were members at its close; one whose every message bounced is open with
-    nobody invited.
-    `groups`: for each kind of planned group ("locality", "network") the id of each practice's group, (P,) strings, ""
-    for none. One row a respondent, (m,): `practice`, 0 to P-1, -1 where the answer carries none; `score`, the mean of the items
-    answered, favourable high, NaN where none was; `leader`; `agreed`, whether their answers may count towards
-    the practice's position.
+    could be delivered; `answered`, (P,): how many of them answered; both 0 in an anonymous round unless the promise
+    keeps them. `open`, (P,): practices that were members at its close; one whose every message bounced is open with
+    nobody invited. `groups`: for each kind of planned group ("locality", "network") the id of each practice's group,
+    (P,) texts, "" for none.
+
+    One row a respondent, (m,): `practice`, 0 to P-1, -1 where the answer carries none; `score`, the mean of the items
+    answered, 1 to 5, favourable high, NaN where none was; `leader`; `agreed`, whether their answers may count
+    towards the practice's position.
 
     Raises ValueError for arrays that do not fit together, and for a tier that is none.
     """
@@ -209,7 +211,7 @@ def inputs(rounds: Sequence[RoundAnswers], constants: Constants) -> Inputs:
         own_mean[:, t] -= _yardsticks(round_, score, each.countable, at, constants.centre)
         level_n[:, t], mean = _means(at[round_.practice], score, round_.scored, len(groups))
         # To 0.1, as a group's mean is counted among what was published: nothing finer of it goes on from here.
-        level_mean[:, t] = np.round(mean, 1) - np.round(np.nan_to_num(centres[t]), 1)
+        level_mean[:, t] = _tenths(mean) - _tenths(np.nan_to_num(centres[t]))
     return Inputs(
         deviations=Panel(*_participation(rounds), own_n, np.where(own_n > 0, own_mean, np.nan)),
         levels=Panel(*np.zeros((2, len(groups), length)), level_n, np.where(level_n > 0, level_mean, np.nan)),
@@ -306,6 +308,11 @@ def _centre(round_: RoundAnswers, score: np.ndarray) -> float:
 
 def _participation(rounds: Sequence[RoundAnswers]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([r.invited for r in rounds], axis=1), np.stack([r.answered for r in rounds], axis=1)
+
+
+def _tenths(points: np.ndarray) -> np.ndarray:
+    """Rounded to 0.1, ties upwards; a tie is one also where rounding error left it a hair below."""
+    return np.floor(10 * points + 0.5 + 1e-6) / 10
 
 
 def _means(code: np.ndarray, score: np.ndarray, rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

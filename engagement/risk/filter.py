@@ -209,7 +209,6 @@ class EngagementFilter(Estimator):
             chosen = np.random.default_rng(0).choice(panel.shape[0], _MOST_PRACTICES, replace=False)
             panel = panel.of(np.sort(chosen))
         centre, spread = _PENALTY[: 7 if self.score_noise else 6].T
-
         observed = _observed(panel)
 
         def loss(theta: np.ndarray) -> float:
