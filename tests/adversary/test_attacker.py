@@ -440,6 +440,22 @@ def test_each_careless_publisher_is_broken(name):
     assert claims
 
 
+@pytest.mark.parametrize("steady", [False, True])
+def test_what_stands_beside_a_table_gives_people_away(steady):
+    """Over rounds, weighted figures, changes and the same people twice solve more than the tables; each claim holds."""
+    kind = SMALL | {"people": (36, 40), "leaders": (12, 15), "rounds": (2, 2), "favourable": (0.8, 0.9)}
+    more = fewer = claims = 0
+    for seed in range(4):
+        body = invent(seed, **kind, response=(0.95, 1), steady=steady)
+        fewer += campaign(body, publishers.by_standing(body, [0, 1])).solved
+        for item, problem, result in attacks(body, publishers.shipped(body, [0, 1])):
+            more += result.solved
+            for finding in result.findings[:4]:
+                confirm(body, item, problem, finding)
+                claims += 1
+    assert more > fewer and claims > 4
+
+
 @pytest.mark.parametrize("name", ["exact bounds", "exact intervals", "total beside both arms"])
 def test_it_is_the_flaw_that_breaks_it(name):
     """The same answers without the careless figure solve nobody."""
@@ -513,12 +529,15 @@ def test_a_small_group_is_counted():
 def test_what_the_product_prints_is_attacked_and_measured(tmp_path):
     """A seeded sample of the study runs from end to end, resumes where it stopped, and prints its table."""
     out = tmp_path / "state"
-    first = study.run(out, bodies=12, kind="sample", processes=1, say=lambda _line: None)
+    first = study.run(out, bodies=12, kind="small", processes=1, say=lambda _line: None)
     lines = (out / study.STATE).read_text(encoding="utf-8").splitlines()
     assert first.body_rounds >= 12 and first.attacked > 0 and first.timed_out == 0
     (out / study.STATE).write_text("\n".join(lines[:3]) + "\n" + lines[3][:9], encoding="utf-8")
-    again = study.run(out, bodies=12, kind="sample", processes=1, say=lambda _line: None)
+    again = study.run(out, bodies=12, kind="small", processes=1, say=lambda _line: None)
     assert again == first
+    assert len((out / study.STATE).read_text(encoding="utf-8").splitlines()) == 13, (
+        "nine bodies were done again"
+    )
     table = study.table({"shipped": first})
     assert f"| {first.body_rounds} | {first.attacked} | {first.solved} |" in table
 

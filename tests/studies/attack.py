@@ -1,15 +1,15 @@
 """The full attack on published results: many invented bodies, the worst three colleagues, a table in Markdown.
 
-    python -m tests.studies.attack --out FOLDER --bodies 500
+    python -m tests.studies.attack --out FOLDER --bodies 500 --large 20
 
-Each body's outcome is one line of JSON in the folder, so a run that was stopped goes on where it was; the same folder
-may be asked for more bodies later. Two sets: bodies of 20 to 120 people over few rounds until enough body-rounds are
-done, and with --large so many bodies of up to 300 people over 12 rounds.
+Each body's outcome is one line of JSON in the folder, so a run that was stopped goes on where it was, and the same
+folder may be asked for more bodies later. What was found with other sources is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +23,19 @@ from tests.adversary.attacker.campaign import Outcome, campaign
 
 STATE = "attack.jsonl"
 KINDS = {
-    "sample": {"people": (20, 50), "rounds": (1, 4)},
-    "usual": {"people": (20, 120)},
+    "bodies": {"people": (20, 120)},
     "large": {"people": (150, 300), "rounds": (12, 12)},
+    "one-sided": {
+        "people": (40, 40),
+        "favourable": (0.85, 0.85),
+        "leaders": (10, 15),
+        "rounds": (1, 1),
+        "items": (1, 1),
+        "response": (1, 1),
+    },
+    "small": {"people": (20, 50), "rounds": (1, 4)},
 }
-"""What `invent` is asked for: items one to three and answers 50 to 99% favourable in both."""
+"""What `invent` is asked for; where nothing else is said 1 to 12 rounds, one to three items, 50 to 99% favourable."""
 PUBLISHERS = {
     "shipped": (publishers.shipped, ()),
     "by standing": (publishers.by_standing, ()),
@@ -64,7 +72,7 @@ def run(
     *,
     bodies: int,
     publisher: str = "shipped",
-    kind: str = "usual",
+    kind: str = "bodies",
     colleagues: int = 3,
     seconds: float = 300.0,
     processes: int = 2,
@@ -75,7 +83,8 @@ def run(
     `seconds` is the most that one item of one body may take. Raises whatever a body raises, after naming its seed.
     """
     out.mkdir(parents=True, exist_ok=True)
-    settings = {"publisher": publisher, "kind": kind, "colleagues": colleagues, "seconds": seconds}
+    asked = {"publisher": publisher, "kind": kind, "colleagues": colleagues, "seconds": seconds}
+    settings = {**asked, "sources": sources()}
     state = out / STATE
     known = {line.pop("seed"): Outcome(**line["outcome"]) for line in _read(state) if _same(line, settings)}
     missing = [seed for seed in range(bodies) if seed not in known]
@@ -84,9 +93,7 @@ def run(
         state.write_text(state.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     started = time.monotonic()
     with state.open("a", encoding="utf-8") as file:
-        for done, (seed, outcome) in enumerate(
-            _outcomes(missing, partial(one_body, **settings), processes), 1
-        ):
+        for done, (seed, outcome) in enumerate(_outcomes(missing, partial(one_body, **asked), processes), 1):
             known[seed] = outcome
             file.write(json.dumps({"seed": seed, **settings, "outcome": outcome.as_json()}) + "\n")
             file.flush()
@@ -95,6 +102,14 @@ def run(
                     f"{publisher}, {kind}: {done} of {len(missing)} bodies in {time.monotonic() - started:.0f} s"
                 )
     return sum((known[seed] for seed in range(bodies)), Outcome())
+
+
+def sources() -> str:
+    """A hash of the code that prints and of the code that attacks."""
+    root = Path(__file__).resolve().parents[2]
+    folders = ("engagement/disclosure", "engagement/estimates", "tests/adversary/attacker")
+    files = sorted(file for folder in folders for file in (root / folder).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def _read(state: Path) -> Iterator[dict]:
@@ -137,8 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the study from the command line and print its table."""
     parser = argparse.ArgumentParser(description="Attack what is published of invented bodies.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the state")
-    parser.add_argument("--bodies", type=int, default=500, help="bodies of 20 to 120 people")
-    parser.add_argument("--large", type=int, default=0, help="bodies of 150 to 300 people over 12 rounds")
+    for kind, what in KINDS.items():
+        parser.add_argument(f"--{kind}", type=int, default=0, dest=kind, metavar="N", help=str(what))
     parser.add_argument(
         "--publisher", choices=PUBLISHERS, action="append", help="shipped unless said otherwise"
     )
@@ -148,8 +163,8 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     outcomes = {}
     for publisher in asked.publisher or ["shipped"]:
-        for kind, bodies in (("usual", asked.bodies), ("large", asked.large)):
-            if bodies:
+        for kind in KINDS:
+            if bodies := getattr(asked, kind):
                 outcomes[f"{publisher}, {kind}"] = run(
                     asked.out,
                     bodies=bodies,
