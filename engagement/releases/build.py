@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlmodel import Session, select
 
 from engagement import __version__, clock, disclosure, estimates
@@ -20,7 +20,7 @@ from engagement.access import Actor, audit
 from engagement.access.audit import canonical, sha256
 from engagement.db import Database
 from engagement.errors import EngagementError
-from engagement.models import Locality, Practice, PracticeParticipation, Release, Round, RoundRoster
+from engagement.models import Locality, Practice, PracticeParticipation, Release, Round
 from engagement.releases import compare, measures, tally
 
 SCHEMA = 2
@@ -85,15 +85,8 @@ def content_of(session: Session, round_: Round) -> dict:
     if sha256(round_.promise) != round_.promise_hash:
         raise EngagementError("The promise of this round does not match its hash: nothing is published.")
     answers = tally.read(session, round_)
-    invited = Counter(
-        dict(
-            session.exec(
-                select(RoundRoster.standing, func.count())
-                .where(RoundRoster.round_id == round_.id)
-                .group_by(RoundRoster.standing)
-            ).all()
-        )
-    )
+    roster = tally.invited(session, round_)
+    invited = Counter(roster.standing.tolist())
     arms = [arm for arm in tally.ARMS if arm != "staff" or invited["staff"]]
     items = [item for item in promise["items"] if item["kind"] != "text"]
     core = [item for item in items if item["core"]]
@@ -109,7 +102,7 @@ def content_of(session: Session, round_: Round) -> dict:
     old = compare.before(session, past)
     changes = compare.changes(past, old, answers, shown)
     trends = compare.trends(session, round_, past, answers, shown)
-    weighting, weighted = measures.weighted(session, round_, answers, shown, (effect, df))
+    weighting, weighted = measures.weighted(round_, roster, answers, shown, (effect, df))
     panels = measures.panels(past, old, answers, shown, round_.threshold)
     printed = []
     for item in items:
@@ -155,8 +148,8 @@ def content_of(session: Session, round_: Round) -> dict:
         "participation": {
             "N": total_invited,
             "answered_percent": disclosure.participation_percent(len(answers.arm), total_invited),
-            "by": _response_by_group(session, round_, answers),
-            "representative": measures.representative(session, round_, answers),
+            "by": _response_by_group(session, round_, roster, answers),
+            "representative": measures.representative(round_, roster, answers),
         },
         "practices": _practices(session, round_),
         "items": printed,
@@ -190,19 +183,18 @@ def _distribution(answers: tally.Answers, item: dict, invited: Counter) -> dict:
     )
 
 
-def _response_by_group(session: Session, round_: Round, answers: tally.Answers) -> list[dict[str, Any]]:
+def _response_by_group(
+    session: Session, round_: Round, roster: tally.Invited, answers: tally.Answers
+) -> list[dict[str, Any]]:
     """Response rates by what the round keeps of its people; none in an anonymous round."""
     if not answers.placed:
         return []
-    rows = session.exec(
-        select(RoundRoster.standing, RoundRoster.strata).where(RoundRoster.round_id == round_.id)
-    ).all()
-    invited = {"standing": Counter(standing for standing, _ in rows)}
+    invited = {"standing": Counter(roster.standing.tolist())}
     arms = np.array((*tally.ARMS, "none"))
     answered = {"standing": Counter(arms[answers.arm].tolist())}
     if round_.tier == "confidential":
         for name in tally.STRATA:
-            invited[name] = Counter(strata.get(name) for _, strata in rows)
+            invited[name] = Counter(roster.strata[name].tolist())
             answered[name] = Counter(answers.strata[name].tolist())
     places = dict(
         session.exec(select(Locality.code, Locality.name).where(Locality.body_id == round_.body_id)).all()

@@ -5,14 +5,14 @@ All of it from exact answers, and all of it printed through `engagement.disclosu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, select
 
 from engagement import disclosure, estimates
-from engagement.models import Round, RoundRoster
+from engagement.models import Round
 from engagement.releases import tally
 from engagement.releases.compare import ARMS, LEVEL_WORDS, Past
 
@@ -22,8 +22,8 @@ TRUSTED_SPREAD = 100
 
 
 def weighted(
-    session: Session,
     round_: Round,
+    roster: tally.Invited,
     answers: tally.Answers,
     items: Sequence[dict[str, Any]],
     clustering: tuple[float | None, int | None],
@@ -36,21 +36,18 @@ def weighted(
     headline = [item for item in items if item.get("headline")]
     if not headline or round_.tier != "confidential":
         return None, {}
-    invited = session.exec(
-        select(RoundRoster.standing, RoundRoster.strata).where(RoundRoster.round_id == round_.id)
-    ).all()
     member = (answers.arm == 0) | (answers.arm == 1)
-    roster = [strata for standing, strata in invited if standing in ARMS]
+    asked = np.isin(roster.standing.astype(str), ARMS)
     try:
         weights = estimates.weigh(
             {name: answers.strata[name][member] for name in tally.STRATA},
-            {name: [strata.get(name) for strata in roster] for name in tally.STRATA},
+            {name: roster.strata[name][asked] for name in tally.STRATA},
             cap=CAP,
         )
     except ValueError:
         # An answer that the roster cannot place: the unweighted figures stand alone.
         return None, {}
-    sizes = {arm: sum(standing == arm for standing, _ in invited) for arm in ARMS}
+    sizes = {arm: int(np.sum(roster.standing == arm)) for arm in ARMS}
     found = {}
     for item in headline:
         y = answers.favourable[item["key"]][member]
@@ -160,23 +157,18 @@ def _panel(
     return {"groups": groups, "gap": printed}
 
 
-def representative(session: Session, round_: Round, answers: tally.Answers) -> dict[str, Any]:
+def representative(round_: Round, roster: tally.Invited, answers: tally.Answers) -> dict[str, Any]:
     """How evenly response is spread over role, locality and size: the R-indicator, to .05."""
     if round_.tier != "confidential":
         return {"mark": "hidden"}
-    roster = session.exec(select(RoundRoster.strata).where(RoundRoster.round_id == round_.id)).all()
-    cells = {}
-    for row in zip(
-        *(map(str, [strata.get(name) for strata in roster]) for name in tally.STRATA), strict=True
-    ):
-        cells.setdefault(row, [0, 0])[0] += 1
-    for row in zip(*(map(str, answers.strata[name]) for name in tally.STRATA), strict=True):
-        cells.setdefault(row, [0, 0])[1] += 1
-    invited, answered = zip(*cells.values(), strict=True) if cells else ((), ())
-    if not cells or any(came > asked for asked, came in cells.values()):
+    asked, came = (
+        Counter(zip(*(map(str, strata[name]) for name in tally.STRATA), strict=True))
+        for strata in (roster.strata, answers.strata)
+    )
+    if not asked or any(number > asked[cell] for cell, number in came.items()):
         return {"mark": "hidden"}
-    labels = dict(zip(tally.STRATA, zip(*cells, strict=True), strict=True))
-    found = estimates.representativeness(labels, invited, answered)
+    labels = dict(zip(tally.STRATA, zip(*asked, strict=True), strict=True))
+    found = estimates.representativeness(labels, list(asked.values()), [came[cell] for cell in asked])
     return disclosure.print_representativeness(found.r_adjusted, len(answers.arm))
 
 

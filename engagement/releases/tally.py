@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlmodel import Session
 
-from engagement.instrument.bank import favourable
-from engagement.models import Response, Round
+from engagement.instrument.bank import favourable as is_favourable
+from engagement.models import Response, Round, RoundRoster
 
 ARMS = ("leader", "grassroots", "staff")
 STRATA = ("role", "locality", "size")
@@ -49,13 +51,6 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         for item in json.loads(round_.promise)["items"]
         if item["kind"] != "text" and (keys is None or item["key"] in keys)
     ]
-    scores = {
-        item["key"]: {
-            score: float(favourable(item["kind"], score, reverse=item["reverse"]))
-            for score, _ in item["labels"]
-        }
-        for item in items
-    }
     rows = session.execute(
         select(
             _response.c.standing,
@@ -69,7 +64,10 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         .order_by(_response.c.id)
     ).all()
     index = {arm: place for place, arm in enumerate(ARMS)}
-    nothing = float("nan")
+    favourable, score, dont_know = {}, {}, {}
+    for item in items:
+        key = item["key"]
+        favourable[key], score[key], dont_know[key] = _item(item, [row.answers.get(key) for row in rows])
     return Answers(
         arm=np.array([index.get(row.standing, -1) for row in rows], dtype=np.int64),
         practice=np.array(
@@ -77,20 +75,40 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
             dtype=np.int64,
         ),
         placed=round_.tier != "anonymous",
-        favourable={
-            key: np.array([table.get(row.answers.get(key), nothing) for row in rows], dtype=float)
-            for key, table in scores.items()
-        },
-        score={
-            key: np.array(
-                [value if (value := row.answers.get(key)) in table else nothing for row in rows], dtype=float
-            )
-            for key, table in scores.items()
-        },
-        dont_know={
-            key: np.array([row.answers.get(key) == "dont_know" for row in rows], dtype=bool) for key in scores
-        },
+        favourable=favourable,
+        score=score,
+        dont_know=dont_know,
         strata={name: np.array([row.strata.get(name) for row in rows], dtype=object) for name in STRATA},
         before=np.array([row.panel_before for row in rows], dtype=object),
         now=np.array([row.panel_now for row in rows], dtype=object),
+    )
+
+
+def _item(item: dict[str, Any], given: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One item's answers as favourable (1, 0 or NaN), score (or NaN) and whether they are "I do not know"."""
+    scores = [score for score, _ in item["labels"]]
+    places = {score: place for place, score in enumerate(scores)} | {"dont_know": len(scores)}
+    at = np.array([places.get(answer, -1) for answer in given], dtype=np.int64)
+    nothing = [math.nan, math.nan]
+    good = [float(is_favourable(item["kind"], score, reverse=item["reverse"])) for score in scores]
+    # The last two are "I do not know" and everything else, which places count from the end.
+    return np.array(good + nothing)[at], np.array(scores + nothing, float)[at], at == len(scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Invited:
+    """A round's roster as it stood at launch: `standing` (N,) and `strata`, as `Answers` has them."""
+
+    standing: np.ndarray
+    strata: dict[str, np.ndarray]
+
+
+def invited(session: Session, round_: Round) -> Invited:
+    """Read a round's roster without its names."""
+    rows = session.execute(
+        select(RoundRoster.standing, RoundRoster.strata).where(RoundRoster.round_id == round_.id)
+    ).all()
+    return Invited(
+        np.array([standing for standing, _ in rows], dtype=object),
+        {name: np.array([strata.get(name) for _, strata in rows], dtype=object) for name in STRATA},
     )

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 pytestmark = pytest.mark.browser
 SLOW = 30_000
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-READERS = {"": "Overview", "gap": "Gap over time", "practices": "Practices"}
+READERS = {"": "Overview", "gap": "Gap over time", "practices": "Practices", "soundness": "How sound is it?"}
 LEADS = {"rounds": "Rounds", "roster": "Roster", "instrument": "Instrument", "people": "People"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 

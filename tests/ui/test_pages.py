@@ -178,7 +178,7 @@ def test_a_body_without_releases_has_an_empty_practices_page(stored, open_page, 
     assert not app.exception and "There is nothing to show yet" in said(app) and not app.table
 
 
-@pytest.mark.parametrize("file", ["overview.py", "gap.py", "practices.py"])
+@pytest.mark.parametrize("file", ["overview.py", "gap.py", "practices.py", "soundness.py"])
 def test_no_page_raises_markdown_from_the_bodys_name(released, open_page, said, file):
     """The body's name is typed: nowhere on a page do its asterisks make italics."""
     text = said(open_page(released.council, file))
