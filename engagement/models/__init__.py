@@ -1,6 +1,7 @@
 """The tables, one file an aggregate. Importing this package fills `SQLModel.metadata`."""
 
 from engagement.models.access import ROLES, Account, AccountRole, AuditEntry, Lease, StaffSession
+from engagement.models.assessment import Assessment, Attendance, Meeting
 from engagement.models.base import random_id
 from engagement.models.body import STANDINGS, Body, Locality
 from engagement.models.instrument import KINDS, Instrument, InstrumentItem, Item, ItemVersion
@@ -25,6 +26,8 @@ __all__ = [
     "TIERS",
     "Account",
     "AccountRole",
+    "Assessment",
+    "Attendance",
     "AuditEntry",
     "Body",
     "Comment",
@@ -34,6 +37,7 @@ __all__ = [
     "ItemVersion",
     "Lease",
     "Locality",
+    "Meeting",
     "Member",
     "Participation",
     "Practice",
