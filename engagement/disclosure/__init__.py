@@ -1,10 +1,24 @@
 """What may be printed of one table by standing: bands, rounded and capped shares, and intervals that add nothing.
 
 Pure: exact counts in, printable dataclasses out. Whatever leaves `as_json()` may be seen by anybody who may see
-the release; nothing else of this package's input may. The audit of a whole release against an attacker is a
-step of its own, and takes these printed values as its views.
+the release; nothing else of this package's input may. The audit of a whole release against an intruder (`gate`) takes
+these printed values as its views, and decides which of them leave.
 """
 
+from engagement.disclosure.gate import (
+    Decision,
+    Earlier,
+    Plan,
+    RoundAnswers,
+    Suppression,
+    gate,
+)
+from engagement.disclosure.integer import (
+    IntegerVerdict,
+    Limits,
+    Witness,
+    audit_integer,
+)
 from engagement.disclosure.intervals import (
     DF_LADDER,
     PrintedShare,
@@ -16,12 +30,15 @@ from engagement.disclosure.intervals import (
     gap_roster_bounds,
     roster_interval,
 )
+from engagement.disclosure.linear import LinearVerdict, audit_linear
 from engagement.disclosure.publish import (
     Count,
     GapPrint,
     GroupPrint,
     ItemPrint,
+    print_gap_alone,
     print_gap_points,
+    publish_group,
     publish_item,
 )
 from engagement.disclosure.rules import (
@@ -32,6 +49,7 @@ from engagement.disclosure.rules import (
     UNCLEAR,
     band,
     band_floor,
+    end_bands,
     participation_band,
     participation_percent,
     print_change,
@@ -53,6 +71,19 @@ from engagement.disclosure.summaries import (
     publish_index,
     up_to_tenth,
 )
+from engagement.disclosure.views import (
+    ChangeFigure,
+    Claim,
+    CountFigure,
+    Figure,
+    GapAloneFigure,
+    GapFigure,
+    Ledger,
+    ShareFigure,
+    View,
+    WeightedFigure,
+    cells,
+)
 
 __all__ = [
     "AT_LEAST",
@@ -61,27 +92,52 @@ __all__ = [
     "DF_LADDER",
     "SMALLEST_THRESHOLD",
     "UNCLEAR",
+    "ChangeFigure",
+    "Claim",
     "Count",
+    "CountFigure",
+    "Decision",
+    "Earlier",
+    "Figure",
+    "GapAloneFigure",
+    "GapFigure",
     "GapPrint",
     "GroupPrint",
+    "IntegerVerdict",
     "ItemPrint",
+    "Ledger",
+    "Limits",
+    "LinearVerdict",
     "PanelCount",
+    "Plan",
     "PrintedShare",
     "Response",
+    "RoundAnswers",
+    "ShareFigure",
+    "Suppression",
+    "View",
+    "WeightedFigure",
     "WeightedShare",
+    "Witness",
     "analytic_gap_interval",
     "analytic_interval",
+    "audit_integer",
+    "audit_linear",
     "band",
     "band_floor",
+    "cells",
     "descriptive_gap_interval",
     "descriptive_interval",
     "df_floor",
+    "end_bands",
     "gap_roster_bounds",
+    "gate",
     "participation_band",
     "participation_percent",
     "print_change",
     "print_decomposition",
     "print_distribution",
+    "print_gap_alone",
     "print_gap_points",
     "print_panel",
     "print_reliability",
@@ -90,6 +146,7 @@ __all__ = [
     "print_share",
     "print_tipping",
     "print_weighted",
+    "publish_group",
     "publish_index",
     "publish_item",
     "roster_interval",

@@ -134,7 +134,7 @@ class _Search:
         self.solves, self.steps, self.refuted = solves, 0, False
         self.pool = np.zeros((0, len(found.size)), dtype=np.int64)
         self.blocks, self.block = np.unique(found.block, return_inverse=True)
-        self.rows = self.pool
+        self.rows, self.kept = self.pool, set()
         self._model = None
 
     def run(self, start: np.ndarray) -> Witness | None:
@@ -161,7 +161,10 @@ class _Search:
         return None
 
     def _add(self, rows: np.ndarray) -> None:
-        self.pool = np.unique(np.concatenate([self.pool, rows]), axis=0)
+        new = [row for row in rows if row.tobytes() not in self.kept]
+        self.kept.update(row.tobytes() for row in new)
+        if new:
+            self.pool = np.concatenate([self.pool, new])
 
     def _claimed(self, counts: np.ndarray) -> bool:
         if not self.claims:
@@ -253,10 +256,10 @@ class _Search:
             rows = row[None]
             self._add(rows)
             more = self._neighbours(row)
-            fits = ((more >= need_f) & (found.size - more >= need_u)).all(axis=1)
-            self._add(more[fits])
-            rows = np.concatenate([rows, more[fits]])
-            self.rows = np.concatenate([rows[:_KEPT], self.rows])
+            more = more[((more >= need_f) & (found.size - more >= need_u)).all(axis=1)][:_KEPT]
+            self._add(more)
+            rows = np.concatenate([rows, more])
+            self.rows = np.concatenate([rows, self.rows])
         ways_f, ways_u, new_f, new_u = self._ways(rows, target, favourable, f, u)
         at = int(np.argmin(ways_f.sum(axis=1) + ways_u.sum(axis=1)))
         more = [(_with(f, other, new_f[at]), u) for other in np.flatnonzero(ways_f[at])]
