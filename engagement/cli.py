@@ -156,9 +156,12 @@ def cmd_import(args, context: Context) -> int:
     path = Path(args.file)
     if not path.is_file():
         raise Invalid(f"There is no file {path}.")
-    return {"practices": _import_roster, "members": _import_roster, "answers": _import_answers}[args.what](
-        args, context, path
-    )
+    return {
+        "practices": _import_roster,
+        "members": _import_roster,
+        "answers": _import_answers,
+        "meetings": _import_meetings,
+    }[args.what](args, context, path)
 
 
 def _import_roster(args, context: Context, path: Path) -> int:
@@ -232,6 +235,27 @@ def _import_answers(args, context: Context, path: Path) -> int:
         {"rounds": list(summary.rounds), "forms": summary.people, "answers": summary.answers},
         summary.sentence + ("" if args.wait else " The worker releases them next: engagement worker --once"),
     )
+    return 0
+
+
+def _import_meetings(args, context: Context, path: Path) -> int:
+    from engagement.assessments import meetings
+
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        preview = meetings.preview(session, context.actor, body.id, path, name=path.name)
+        if preview.refused:
+            raise Invalid(f"{path.name} was not imported.", preview.refused)
+        for words in (*preview.notes, preview.summary):
+            print(words, file=sys.stderr if args.json else sys.stdout)
+        if args.dry_run:
+            say(args, {"counts": preview.counts}, "Nothing was changed: this was a dry run.")
+            return 0
+        if preview.changes and not confirm(args, "Import this?"):
+            print("Nothing was changed.")
+            return REFUSED
+        words = meetings.apply(session, context.actor, preview)
+    say(args, {"counts": preview.counts}, words)
     return 0
 
 
@@ -459,18 +483,37 @@ def _gap_table(history: list[dict[str, Any]], only: str | None = None) -> str:
 
 
 def cmd_practices(args, context: Context) -> int:
-    from engagement.roster import standing
+    from engagement.assessments import build, read
 
     with context.database.reading() as session:
         body = context.body(session, args.body)
-        found = standing.practices_at(session, body.id, clock.today())
-    # The model of disengagement is not part of this version: its fields are there, empty.
-    fields = ("segment", "segment_probability", "p_silent_next", "engagement", "forecast", "evidence")
-    data = [{"practice_id": p.code, "name": p.name, **dict.fromkeys(fields)} for p in found]
-    lines = [f"{p.code:<10} {p.name}" for p in found]
-    lines.append("Segments by risk are not part of this version yet.")
-    say(args, data, "\n".join(lines))
+    # Past answers can be assessed as soon as they are imported, before the worker has released them.
+    build.ensure(context.database, body.id)
+    with context.database.reading() as session:
+        found = read.listed(session, context.actor, body.id, clock.today())
+    data = [{name: row[name] for name in ("practice_id", "name", *read.LISTED)} for row in found]
+    say(args, data, _practices_table(found))
     return 0
+
+
+def _practices_table(found: list[dict[str, Any]]) -> str:
+    """Practices with what is said of each, in the order of their codes."""
+    lines = [f"{'practice':<10}{'segment':<22}{'silent next time':<18}{'engagement rank':<24}name"]
+    for row in found:
+        unsure = "" if row["clarity"] in (None, "clear") else f" ({row['clarity'].replace('_', ' ')})"
+        silent = "-" if row["p_silent_next"] is None else f"{row['p_silent_next']:.0%}"
+        rank = "-" if row["rank"] is None else "{} to {} of {}".format(*row["rank"], row["of"])
+        lines.append(
+            f"{row['practice_id']:<10}{(row['segment'] or '-') + unsure:<22}{silent:<18}{rank:<24}{row['name']}"
+        )
+    if all(row["segment"] is None for row in found):
+        lines.append("Practices are assessed from the second closed round on.")
+    else:
+        lines.append(
+            "Segments are published rules. A rank of 1 is the least engaged; the interval holds it with 90%. "
+            "Not meant for contract action, expulsion or ranking of GPs."
+        )
+    return "\n".join(lines)
 
 
 def cmd_export(args, context: Context) -> int:
@@ -610,7 +653,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     one = command("import", cmd_import, "import practices, members or past answers from a file")
-    one.add_argument("what", choices=("practices", "members", "answers"))
+    one.add_argument("what", choices=("practices", "members", "answers", "meetings"))
     one.add_argument("file")
     one.add_argument("--commissioner", metavar="CODE", help="whose practices to take from the ODS file")
     one.add_argument("--on", type=a_date, metavar="DATE", help="the day that the file is asked about (today)")
@@ -653,7 +696,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--round", type=int, metavar="NUMBER")
     one = command("gap", cmd_gap, "leaders against grassroots members, round by round and item by item")
     one.add_argument("--item", metavar="KEY")
-    command("practices", cmd_practices, "all open practices")
+    command("practices", cmd_practices, "all open practices: segment, forecast, and what both rest on")
     one = command("export", cmd_export, "write releases to a CSV or JSON file")
     one.add_argument("--round", type=int, metavar="NUMBER")
     one.add_argument("--out", required=True, metavar="FILE")

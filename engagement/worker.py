@@ -22,7 +22,7 @@ from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.intake import mix
 from engagement.intake.keys import Keys
-from engagement.models import Lease, Round
+from engagement.models import Assessment, Lease, Round
 from engagement.rounds import opening, verbs
 
 log = logging.getLogger("engagement.worker")
@@ -42,16 +42,20 @@ class Worker:
         self.database = database
         self.keys = keys
         self._resting: dict[int, datetime] = {}
+        self._unwell: dict[int, datetime] = {}
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def run_once(self) -> int:
         """Do all that is due and return how many steps were done; 0 also when another worker holds the lease."""
-        if not self._due() or not self._take_lease():
+        if not (self._due() or self._unassessed()) or not self._take_lease():
             return 0
         done = 0
         try:
             while step := sum(self._safely(round_) for round_ in self._due()):
                 done += step
+                self._take_lease()
+            for body_id in self._unassessed():
+                done += self._assess(body_id)
                 self._take_lease()
         finally:
             self._give_lease()
@@ -98,6 +102,32 @@ class Worker:
                     .values(trouble=words[:500])
                 )
             return False
+
+    def _unassessed(self) -> list[int]:
+        """The bodies in which a mixed round waits for its assessment, those in trouble left alone for a while."""
+        now = clock.now()
+        with self.database.reading() as session:
+            bodies = session.exec(
+                select(Round.body_id)
+                .outerjoin(Assessment, Assessment.round_id == Round.id)
+                .where(Round.state.in_(("mixed", "released")), Assessment.id.is_(None))
+                .distinct()
+                .order_by(Round.body_id)
+            ).all()
+        return [body_id for body_id in bodies if self._unwell.get(body_id, now) <= now]
+
+    def _assess(self, body_id: int) -> int:
+        """Build a body's missing assessments. Trouble is logged and holds nothing else up: releases come first."""
+        from engagement.assessments import build  # brings numpy, which the app's start should not wait for
+
+        made = 0
+        try:
+            made = build.ensure(self.database, body_id)
+        except Exception:
+            log.exception("the assessment of body %s is stuck", body_id)
+        if not made:
+            self._unwell[body_id] = clock.now() + REST
+        return made
 
     def _step(self, round_: Round) -> bool:
         now = clock.now()

@@ -1,0 +1,1 @@
+"""Assessments of practices: built once a round from what was known at its close, read by everything else."""
