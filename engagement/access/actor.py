@@ -14,14 +14,16 @@ class Role(StrEnum):
     LEAD = "engagement_lead"
     GOVERNING = "governing_body"
     COUNCIL = "council"
+    REVIEWER = "comment_reviewer"
 
 
 ROLE_NAMES = {
     Role.LEAD: "Engagement lead",
     Role.GOVERNING: "Governing body",
     Role.COUNCIL: "Council representative",
+    Role.REVIEWER: "Comment reviewer",
 }
-READERS = (Role.LEAD, Role.GOVERNING, Role.COUNCIL)
+READERS = (Role.LEAD, Role.GOVERNING, Role.COUNCIL, Role.REVIEWER)
 
 
 @dataclass(frozen=True)

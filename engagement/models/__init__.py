@@ -4,6 +4,7 @@ from engagement.models.access import ROLES, Account, AccountRole, AuditEntry, Le
 from engagement.models.assessment import Assessment, Attendance, Meeting
 from engagement.models.base import random_id
 from engagement.models.body import STANDINGS, Body, Locality
+from engagement.models.comments import REVIEW_STATES, CommentRelease, CommentReview
 from engagement.models.instrument import KINDS, Instrument, InstrumentItem, Item, ItemVersion
 from engagement.models.intake import (
     COMMENT_CHOICES,
@@ -14,12 +15,15 @@ from engagement.models.intake import (
     SealedAnswer,
 )
 from engagement.models.release import Release
+from engagement.models.review import QUESTION_KINDS, CouncilAnswer, CouncilQuestion, CouncilReview
 from engagement.models.roster import Member, Practice, Spell
 from engagement.models.rounds import STATES, TIERS, Programme, Round, RoundRoster
 
 __all__ = [
     "COMMENT_CHOICES",
     "KINDS",
+    "QUESTION_KINDS",
+    "REVIEW_STATES",
     "ROLES",
     "STANDINGS",
     "STATES",
@@ -31,6 +35,11 @@ __all__ = [
     "AuditEntry",
     "Body",
     "Comment",
+    "CommentRelease",
+    "CommentReview",
+    "CouncilAnswer",
+    "CouncilQuestion",
+    "CouncilReview",
     "Instrument",
     "InstrumentItem",
     "Item",

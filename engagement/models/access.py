@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from engagement.models.base import UtcTime, one_of
 
-ROLES = ("engagement_lead", "governing_body", "council")
+ROLES = ("engagement_lead", "governing_body", "council", "comment_reviewer")
 
 
 class Account(SQLModel, table=True):

@@ -8,13 +8,16 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from engagement.models.base import UtcTime
+from engagement.models.base import UtcTime, random_id
 
 STANDINGS = ("leader", "grassroots", "staff", "none")
 
 
 class Body(SQLModel, table=True):
-    """A membership body. `words` renames what the screens call things; `standing_map` says which arm a role is in."""
+    """A membership body. `words` renames what the screens call things; `standing_map` says which arm a role is in.
+
+    The members' page of results is open to all where `results_open`, else it has `results_token` in its address.
+    """
 
     __table_args__ = (
         UniqueConstraint("code"),
@@ -29,6 +32,8 @@ class Body(SQLModel, table=True):
     standing_map: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     threshold: int = 10
     is_demo: bool = False
+    results_open: bool = False
+    results_token: str = Field(default_factory=random_id, max_length=32)
     created_at: datetime = Field(sa_type=UtcTime)
 
 

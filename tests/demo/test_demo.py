@@ -15,7 +15,7 @@ OPERATOR = Actor.operator("test")
 def test_the_demo_tells_the_story_it_should(database, config):
     """42 practices, about 190 people, eight rounds from near 66 against 35 to a wider gap, and one open round."""
     result = demo.ensure(database, config, links=2)
-    assert result.made and len(result.links) == 2 and len(result.accounts) == 3
+    assert result.made and len(result.links) == 2 and len(result.accounts) == 4
     with database.reading() as session:
         assert session.exec(select(func.count()).select_from(Practice)).one() == 42
         assert 175 <= session.exec(select(func.count()).select_from(Member)).one() <= 200
@@ -60,4 +60,4 @@ def test_everybody_in_it_is_invented_and_says_so(database, config):
         assert all("Demo Person" in name for name in session.exec(select(Member.name)))
         assert all(email.endswith("@demo.invalid") for email in session.exec(select(Account.email)))
         roles = session.exec(select(AccountRole.role)).all()
-    assert sorted(roles) == ["council", "engagement_lead", "governing_body"]
+    assert sorted(roles) == ["comment_reviewer", "council", "engagement_lead", "governing_body"]
