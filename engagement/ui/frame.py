@@ -22,7 +22,18 @@ RESULTS = (
         ":material/timeline:",
         "Each question, round by round, with its uncertainty.",
     ),
-    ("practices.py", "Practices", ":material/local_hospital:", "How far each practice took part, in bands."),
+    (
+        "practices.py",
+        "Practices",
+        ":material/local_hospital:",
+        "Where each stands, whom to visit, and how far each took part.",
+    ),
+    (
+        "forecasts.py",
+        "How well does it do?",
+        ":material/fact_check:",
+        "Forecasts of silence against what happened, and their model card.",
+    ),
     (
         "soundness.py",
         "How sound is it?",
@@ -30,18 +41,30 @@ RESULTS = (
         "Who answered, and how far the figures carry.",
     ),
 )
+# Reached from the list of practices and by its address, not from the menu.
+ASIDE = (
+    ("practice.py", "One practice", ":material/local_hospital:", "One practice, and why it stands there."),
+)
 RUNNING = (
     ("rounds.py", "Rounds", ":material/event_repeat:", "Prepare, launch and close rounds."),
+    ("meetings.py", "Meetings", ":material/groups:", "When meetings were held, and who came."),
     ("roster.py", "Roster", ":material/badge:", "Practices, members and their dated roles."),
     ("instrument.py", "Instrument", ":material/quiz:", "The questions and their wordings."),
     ("people.py", "People", ":material/manage_accounts:", "Who may sign in, and as what."),
 )
 
 
-def pages_of(entries: tuple, *, default: str | None = None) -> list:
+def pages_of(entries: tuple, *, default: str | None = None, visibility: str = "visible") -> list:
     """Streamlit pages of those files that are there."""
     return [
-        st.Page(frame_tools.PAGES / file, title=title, icon=icon, help=about, default=file == default)
+        st.Page(
+            frame_tools.PAGES / file,
+            title=title,
+            icon=icon,
+            help=about,
+            default=file == default,
+            visibility=visibility,
+        )
         for file, title, icon, about in entries
         if (frame_tools.PAGES / file).is_file()
     ]
@@ -54,7 +77,11 @@ def main() -> None:
     lead = here.actor.may(here.body.id, Role.LEAD)
     # One list, results first: Streamlit draws named sections as a list that screen readers cannot follow, and
     # links of our own in the sidebar would neither close it on a phone nor say which page is open.
-    page = st.navigation(pages_of(RESULTS, default="overview.py") + (pages_of(RUNNING) if lead else []))
+    page = st.navigation(
+        pages_of(RESULTS, default="overview.py")
+        + pages_of(ASIDE, visibility="hidden")
+        + (pages_of(RUNNING) if lead else [])
+    )
     _sidebar(here)
     if here.body.is_demo:
         st.info("This is a demo: invented practices and people.", icon=":material/science:")

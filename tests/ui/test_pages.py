@@ -150,7 +150,7 @@ def test_practices_are_shown_in_bands_with_their_names(released, open_page, said
     assert "Practice 10" in table.to_csv() and "●" in table.to_csv()
     assert "● most: more than two thirds of those invited answered" in said(app).replace("\u00a0", " ")
     assert "12 practices with fewer than five people invited, taken together" in said(app)
-    assert "Segments by risk are not part of this version yet." in said(app)
+    assert "after the second round has closed" in said(app)
 
 
 def test_a_practice_name_cannot_load_an_image(released, open_page, said):
