@@ -64,11 +64,6 @@ def test_from_files_to_a_gap(imported):
     assert code == 0 and json.loads(out)["round"]["number"] == 2
     code, out, _ = imported("results", "--round", "1")
     assert code == 0 and "Round 1" in out
-    code, out, _ = imported("practices", "--json")
-    practices = json.loads(out)
-    assert (
-        len(practices) == 12 and practices[0]["practice_id"] == "Y00000" and practices[0]["segment"] is None
-    )
 
 
 def test_answers_without_wait_are_left_to_the_worker(run):
@@ -80,6 +75,69 @@ def test_answers_without_wait_are_left_to_the_worker(run):
     assert run("results")[0] == 1
     assert run("worker", "--once")[0] == 0
     assert run("results")[0] == 0
+
+
+FIELDS = [
+    "practice_id",
+    "name",
+    "segment",
+    "segment_probability",
+    "p_silent_next",
+    "engagement",
+    "forecast",
+    "evidence",
+]
+
+
+def test_practices_need_only_the_mix(run):
+    """Right after two past rounds are imported, before any worker passed, every open practice is printed with its fields."""
+    run("import", "practices", "practices.csv", "--yes", "--body", "CCG1")
+    run("import", "members", "members.csv", "--yes")
+    code, out, _ = run("practices", "--json")
+    assert code == 0 and all(list(row.values())[2:] == [None] * 6 for row in json.loads(out))
+    run("import", "answers", "answers.csv")
+    code, out, _ = run("practices", "--json")
+    rows = json.loads(out)
+    assert code == 0 and [row["practice_id"] for row in rows] == [f"Y{p:05d}" for p in range(12)]
+    for row in rows:
+        assert list(row) == FIELDS and row["segment"] in ("withdrawn", "critical", "champion", "steady")
+        assert set(row["forecast"]) == {"attitude", "participation"} and row["evidence"] == "body:CCG1"
+        for name in ("segment_probability", "p_silent_next"):
+            assert 0 <= row[name] <= 1 and abs(row[name] * 20 - round(row[name] * 20)) < 1e-9
+        assert abs(row["engagement"] * 10 - round(row["engagement"] * 10)) < 1e-9
+    code, out, _ = run("practices")
+    assert code == 0 and " of 12" in out and "Practice 11" in out and "expulsion" in out
+
+
+def test_nothing_is_said_of_practices_before_two_rounds(run):
+    """After one round every figure is null, and the table says from when on practices are assessed."""
+    (run.folder / "one.csv").write_text(
+        "".join(line for line in ANSWERS.splitlines(True) if line[:2] != "2,")
+    )
+    run("import", "practices", "practices.csv", "--yes", "--body", "CCG1")
+    run("import", "members", "members.csv", "--yes")
+    assert run("import", "answers", "one.csv")[0] == 0
+    code, out, _ = run("practices", "--json")
+    assert code == 0 and all(list(row.values())[2:] == [None] * 6 for row in json.loads(out))
+    assert "second closed round" in run("practices")[1]
+
+
+def test_meetings_come_from_a_file_whole_or_not_at_all(run):
+    """A dry run stores nothing, a wrong line is named with its number, and a right file is taken and counted."""
+    run("import", "practices", "practices.csv", "--yes", "--body", "CCG1")
+    file = run.folder / "came.csv"
+    file.write_text("date,title,practice_id,people\n2026-01-09,Council,Y00000,2\n2026-01-09,Council,NOPE,1\n")
+    code, _, error = run("import", "meetings", "came.csv", "--yes")
+    assert code == 1 and "came.csv, line 3: NOPE" in error
+    file.write_text(
+        "date,title,practice_id,people\n2026-01-09,Council,Y00000,2\n2026-01-09,Council,Y00001,1\n"
+    )
+    counts = {"refuse": 0, "note": 0, "change": 0, "add": 2, "same": 0}
+    for options in (("--dry-run",), ("--yes",)):
+        code, out, _ = run("import", "meetings", "came.csv", "--json", *options)
+        assert code == 0 and json.loads(out) == {"counts": counts}
+    code, out, _ = run("import", "meetings", "came.csv", "--json", "--yes")
+    assert code == 0 and json.loads(out)["counts"]["same"] == 2
 
 
 def test_a_round_from_draft_to_close(imported, database):

@@ -6,7 +6,7 @@ the next. Rounds up to it are read and nothing later. The content:
     {"schema", "software", "round": {"number", "closed_on", "tier"}, "usable", "provisional", "of": open practices,
      "correlation": {"c", "low", "high"}, "centre": [{"round", "mean"}],
      "constants": {"used": {…}, "next": {…}}, "rules": {…},
-     "practices": [{"practice_id", …what `Assessment.row` prints…, "now": {…}, "history": [{"round", "segment"}],
+     "practices": [{"practice_id", …what `Assessment.row` prints…, "label_probability": of `segment`, "now": {…}, "history": [{"round", "segment"}],
                     "reasons": {"silent_rounds", "trend"}}],
      "movement": {"expected", "raw", "moved"} or null, "audit": {…}, "performance": {…} or null,
      "ticked": {"mark", "difference"}, "layer": {"used", "why"}}
@@ -45,6 +45,7 @@ FEWEST_INVITED = 5
 TREND_ROUNDS = 3
 # What a segment says of attitude; "withdrawn" speaks of taking part alone.
 ATTITUDE = {CRITICAL: -1, STEADY: 0, CHAMPION: 1}
+AUDIT_REPLICATES = 50
 NOT_YET = "Clustering starts with the second round."
 
 
@@ -234,6 +235,7 @@ def _practices(
     found = []
     for place in np.flatnonzero(said.open):
         row, code = said.row(place), arranged.codes[place]
+        own = said.probabilities[place, said.labels[place]]
         history = list(histories.get(code, []))
         if row["segment"]:
             history.append({"round": number, "segment": row["segment"]})
@@ -241,6 +243,7 @@ def _practices(
             {
                 "practice_id": code,
                 **row,
+                "label_probability": printed(own, PROBABILITY) if row["segment"] else None,
                 "now": _now(said, place),
                 "history": history,
                 "reasons": {
@@ -307,7 +310,7 @@ def _audit(said: risk.Assessment, before: Mapping[str, Any] | None) -> dict[str,
         return {"verdict": None, "explanation": NOT_YET, "k": None, "figures": [], "carried": None}
     a, q = said.now.mean[said.open].T
     points = np.stack([a, probability(said.now.share + q)], axis=1)
-    found = clusters.audit(points, carried=_carried(before))
+    found = clusters.audit(points, carried=_carried(before), replicates=AUDIT_REPLICATES)
     rows = [
         {
             **asdict(row),

@@ -28,6 +28,7 @@ ROSTERS = ("≤ 2", "3–5", "≥ 6")
 ORDER = (*ROSTERS, "small", "medium", "large", NOT_KNOWN)
 # What a member's mean over a few items leaves out, in squared points, as in the filter.
 UNSAID = 0.01
+REPLICATES = judge.REPLICATES
 TOO_FEW = f"Too few to say: it takes {judge.FEWEST_PRACTICES} practices."
 EDGES = (0, 0.1, 0.2, 0.4, 0.6, 1)
 
@@ -47,16 +48,18 @@ def of(arranged: Arranged, said: Assessment, used: Sequence[Mapping[str, Any]]) 
     filter_ = judge.Model(lambda t: past[t].p_silent_next)
     forecasts = judge.walk_forward(filter_, happened)
     last = forecasts.where(forecasts.round == len(arranged.rounds) - 1)
-    compared = judge.compare({FILTER: filter_} | judge.baselines(silent, raw, happened), happened)
+    compared = judge.compare(
+        {FILTER: filter_} | judge.baselines(silent, raw, happened), happened, replicates=REPLICATES
+    )
     kinds = {"roster": _rosters(arranged), "size": [size or NOT_KNOWN for size in arranged.size]}
     return {
-        "last": _judgement(judge.judge(last)) | {"bands": _bands(last)},
+        "last": _judgement(judge.judge(last, replicates=REPLICATES)) | {"bands": _bands(last)},
         "models": [
             {"name": each.name, **_judgement(each.judgement), "ahead": _figure(each.ahead)}
             for each in compared
         ],
         "coverage": _coverage(arranged, past),
-        "drift": [_drift(point, arranged.numbers) for point in judge.drift(forecasts)],
+        "drift": [_drift(point, arranged.numbers) for point in judge.drift(forecasts, replicates=REPLICATES)],
         "subgroups": {
             kind: [
                 {
@@ -65,7 +68,8 @@ def of(arranged: Arranged, said: Assessment, used: Sequence[Mapping[str, Any]]) 
                     **_judgement(each.judgement),
                 }
                 for each in sorted(
-                    judge.by_subgroup(forecasts, names), key=lambda each: ORDER.index(each.name)
+                    judge.by_subgroup(forecasts, names, replicates=REPLICATES),
+                    key=lambda each: ORDER.index(each.name),
                 )
             ]
             for kind, names in kinds.items()
@@ -130,7 +134,7 @@ def _coverage(arranged: Arranged, past: Mapping[int, Assessment]) -> list[dict[s
         observed.append(panel.mean[rows, 0])
         practice.append(rows)
     mean, sd, observed, practice = map(np.concatenate, (mean, sd, observed, practice))
-    found = judge.coverage(observed, judge.normal_intervals(mean, sd), practice)
+    found = judge.coverage(observed, judge.normal_intervals(mean, sd), practice, replicates=REPLICATES)
     return [
         {"level": each.nominal, "n": count(each.n), "share": _figure(each.share, share)} for each in found
     ]

@@ -12,11 +12,13 @@ from engagement.access import READERS, Actor
 from engagement.access.audit import sha256
 from engagement.assessments import meetings
 from engagement.errors import Conflict, NotFound
-from engagement.models import Assessment, Locality, Practice, Round
+from engagement.models import Assessment, Body, Locality, Practice, Round
 from engagement.releases import read as releases
+from engagement.risk.evidence import BODY
 from engagement.roster.standing import practices_at, size_band
 
 LISTED = ("segment", "segment_probability", "p_silent_next", "engagement", "forecast", "evidence")
+NOTHING = dict.fromkeys((*LISTED, "rank", "of", "clarity"))
 
 
 def latest(session: Session, actor: Actor, body_id: int) -> dict[str, Any] | None:
@@ -88,19 +90,29 @@ def one(session: Session, actor: Actor, body_id: int, practice_code: str) -> dic
 
 
 def listed(session: Session, actor: Actor, body_id: int, day: date) -> list[dict[str, Any]]:
-    """Every practice open on a day with what the newest assessment says of it, missing where it says nothing: before
-    two rounds, and of a practice that was never invited. `rank` is its interval, `of` how many were ranked."""
+    """Every practice open on a day, by code, with what the newest assessment says of it, for files and the command line.
+
+    Everything is None before two rounds, and for a practice that was never invited. `segment_probability` is that of
+    `segment` itself, which is sticky and need not be the likeliest; `evidence` names the group's kind and id, the body's
+    too; `rank` is its interval among `of` practices.
+    """
     newest = latest(session, actor, body_id)
     rows = _rows(newest) if newest and newest["usable"] else {}
+    code = session.get(Body, body_id).code
     return [
         {
             "practice_id": practice.code,
             "name": practice.name,
-            **{name: rows.get(practice.code, {}).get(name) for name in (*LISTED, "rank", "clarity")},
-            "of": newest and newest["of"],
+            **(_listed(rows[practice.code], code, newest["of"]) if practice.code in rows else NOTHING),
         }
         for practice in practices_at(session, body_id, day)
     ]
+
+
+def _listed(row: dict[str, Any], body: str, of: int) -> dict[str, Any]:
+    evidence = f"{BODY}:{body}" if row["evidence"] == BODY else row["evidence"]
+    said = {name: row[name] for name in (*LISTED, "rank", "clarity")}
+    return said | {"segment_probability": row["label_probability"], "evidence": evidence, "of": of}
 
 
 def _of(body_id: int):
