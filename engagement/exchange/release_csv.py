@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engagement.exchange.spreadsheet import table
@@ -26,7 +26,11 @@ HEADER = (
     "interval_change_high",
     "worst_case_low",
     "worst_case_high",
+    "verdict",
+    "since_round",
+    "verdict_points",
 )
+NOT_ASKED = "not asked"
 
 
 def release_csv(content: dict[str, Any]) -> str:
@@ -34,11 +38,33 @@ def release_csv(content: dict[str, Any]) -> str:
     return table(HEADER, _rows(content))
 
 
+def history_csv(history: Sequence[dict[str, Any]]) -> str:
+    """The figures of several releases as CSV, a line for each item that any of them asked: "not asked" is a mark too."""
+    asked = {item["item"]: item for content in history for item in _items(content)}
+    rows: list[list[Any]] = []
+    for content in history:
+        rows += _rows(content)
+        here = {item["item"] for item in _items(content)}
+        round_ = content["round"]
+        rows += [
+            [round_["number"], round_["title"], round_["closed_on"], key, None, item["text"], None, NOT_ASKED]
+            + [None] * (len(HEADER) - 8)
+            for key, item in asked.items()
+            if key not in here
+        ]
+    return table(HEADER, rows)
+
+
+def _items(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items of a release, the index of the core questions after them."""
+    return [*content["items"], *([content["index"]] if content.get("index") else [])]
+
+
 def _rows(content: dict[str, Any]) -> Iterator[list[Any]]:
     round_ = content["round"]
-    for item in content["items"]:
+    for item in _items(content):
         figures = dict(item["groups"])
-        if item["total"] is not None:
+        if item.get("total") is not None:
             figures["total"] = item["total"]
         figures["gap"] = item["gap"]
         for name, figure in figures.items():
@@ -58,4 +84,11 @@ def _rows(content: dict[str, Any]) -> Iterator[list[Any]]:
                 *(figure.get("interval") or (None, None)),
                 *(figure.get("analytic") or (None, None)),
                 *(figure.get("bounds") or (None, None)),
+                *_verdict(item, name),
             ]
+
+
+def _verdict(item: dict[str, Any], figure: str) -> tuple[Any, Any, Any]:
+    """What became of a figure since an earlier round: verdict, round, points."""
+    said = item.get("change") if figure == "gap" else (item.get("levels") or {}).get(figure)
+    return (said["verdict"], said.get("since"), said.get("points")) if said else (None, None, None)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engagement import db
-from engagement.access import audit, sessions
+from engagement.access import Actor, audit, sessions
 from engagement.config import Config
 from engagement.errors import EngagementError, NotAllowed, NotFound
 from engagement.models import Release
 from engagement.web.plain import calm
+
+TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "zip": "application/zip",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+# Without the mark at its start, spreadsheets take UTF-8 for something else.
+SPREADSHEET = "utf-8-sig"
 
 
 class Exports:
@@ -20,14 +31,27 @@ class Exports:
         self._config = config
 
     def release_json(self, request: Request) -> Response:
-        """`/export/release/{id}.json`."""
-        return self._release(request, "json")
+        """`/export/release/{id}.json`: as it was hashed, so that whoever holds it can check it against the audit log."""
+        return self._release(request, "json", "")
 
     def release_csv(self, request: Request) -> Response:
         """`/export/release/{id}.csv`."""
-        return self._release(request, "csv")
+        return self._release(request, "csv", "")
 
-    def _release(self, request: Request, kind: str) -> Response:
+    def codebook(self, request: Request) -> Response:
+        """`/export/release/{id}/codebook.csv`."""
+        return self._release(request, "csv", "codebook")
+
+    def release_zip(self, request: Request) -> Response:
+        """`/export/release/{id}.zip`: figures, codebook, the release, and every chart."""
+        return self._release(request, "zip", "")
+
+    def chart(self, request: Request) -> Response:
+        """`/export/release/{id}/charts/{item}-{kind}.svg` and `.png`."""
+        name, _, kind = request.path_params["name"].rpartition(".")
+        return self._release(request, kind, name) if kind in ("svg", "png") else _no_access()
+
+    def _release(self, request: Request, kind: str, part: str) -> Response:
         from engagement.releases.read import content
 
         release_id, secure = request.path_params["release_id"], self._config.secure
@@ -45,27 +69,62 @@ class Exports:
                 return RedirectResponse("/password", 303)
             try:
                 found = content(session, actor, release_id)
+                body = file_of(session, actor, release_id, found, kind, part)
             except (NotAllowed, NotFound):
-                # One page for another body's release and for none: ids are not to be tried out.
-                return calm(
-                    "You do not have access to this file",
-                    "It is for people who read the results of its body. Ask your engagement lead for a role there.",
-                    status=403,
-                    link=("/", "Back to the results"),
-                )
+                return _no_access()
             except EngagementError as error:
                 return calm("This file cannot be shown", str(error), status=409, link=("/", "Back"))
             body_id = session.get(Release, release_id).body_id
         if request.method == "GET":
+            detail = {"release": release_id, "kind": kind} | ({"part": part} if part else {})
             with database.session() as session:
-                audit.record(session, actor, "release.export", body_id, release=release_id, kind=kind)
-        name = f"release-{release_id}.{kind}"
+                audit.record(session, actor, "release.export", body_id, **detail)
+        name = f"release-{release_id}{f'-{part}' if part else ''}.{kind}"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        if kind == "json":
-            # As it was hashed, so that whoever holds the file can check it against the audit log.
-            return Response(audit.canonical(found), media_type="application/json", headers=headers)
-        from engagement.exchange.release_csv import release_csv
+        return Response(body, media_type=TYPES[kind], headers=headers)
 
-        # Without the mark at its start, spreadsheets take UTF-8 for something else.
-        text = release_csv(found).encode("utf-8-sig")
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+def file_of(session: Session, actor: Actor, release_id: int, found: dict, kind: str, part: str) -> bytes:
+    """A release's file of a kind. Raises `NotFound` for a chart that there is not."""
+    from engagement.exchange import bundle, drawing
+    from engagement.exchange.codebook import codebook_csv
+    from engagement.exchange.release_csv import release_csv
+
+    if kind == "json":
+        return audit.canonical(found).encode()
+    if kind == "csv":
+        return (codebook_csv(found) if part else release_csv(found)).encode(SPREADSHEET)
+    history = up_to(session, actor, release_id, found)
+    if kind == "zip":
+        from engagement.comments.review import published
+
+        body_id = session.get(Release, release_id).body_id
+        comments = published(session, body_id).get(found["round"]["number"])
+        return bundle.release_zip(history, audit.canonical(found), comments)
+    item, _, which = part.rpartition("-")
+    chart = bundle.chart(history, which, item)
+    if chart is None:
+        raise NotFound("There is no such chart.")
+    return drawing.to_svg(chart).encode() if kind == "svg" else drawing.to_png(chart)
+
+
+def up_to(session: Session, actor: Actor, release_id: int, found: dict) -> list[dict]:
+    """The newest releases of the rounds before a release's own, and itself last."""
+    from engagement.releases.read import history
+
+    number = found["round"]["number"]
+    body_id = session.get(Release, release_id).body_id
+    return [
+        *(other for other in history(session, actor, body_id) if other["round"]["number"] < number),
+        found,
+    ]
+
+
+def _no_access() -> Response:
+    """One page for another body's release and for none: ids are not to be tried out."""
+    return calm(
+        "You do not have access to this file",
+        "It is for people who read the results of its body. Ask your engagement lead for a role there.",
+        status=403,
+        link=("/", "Back to the results"),
+    )
