@@ -1,4 +1,4 @@
-"""Plain HTML over HTTP: the answer form, signing in, exports and health, with the headers that guard them all."""
+"""Plain HTML over HTTP: the answer form, the members' results, signing in, exports and health, with the headers that guard them all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from engagement.web.export import Exports
 from engagement.web.headers import Guard
 from engagement.web.health import Health
 from engagement.web.plain import serve_file
+from engagement.web.results import ResultsPages, no_such_page
 from engagement.web.staff import StaffPages
 
 # Below this a compressed page is no fewer packets.
@@ -25,10 +26,13 @@ GZIP_FROM = 500
 def routes(config: Config) -> list[BaseRoute]:
     """The plain routes, to be mounted before Streamlit's."""
     answer, staff, exports, health = AnswerPages(config), StaffPages(config), Exports(config), Health(config)
+    results = ResultsPages(config)
     both = ["GET", "POST"]
     return [
         Route("/a/{round}/{token}", _endpoint(answer), methods=both),
         Route("/a/{rest:path}", no_such_link, methods=both),
+        Route("/r/{code}/{key}", results.show),
+        Route("/r/{rest:path}", no_such_page),
         Route("/plain/{name}", serve_file),
         Route("/sign-in", staff.sign_in, methods=both),
         Route("/sign-in/demo", staff.demo, methods=["POST"]),
@@ -36,6 +40,9 @@ def routes(config: Config) -> list[BaseRoute]:
         Route("/password", staff.password, methods=both),
         Route("/export/release/{release_id:int}.json", exports.release_json),
         Route("/export/release/{release_id:int}.csv", exports.release_csv),
+        Route("/export/release/{release_id:int}.zip", exports.release_zip),
+        Route("/export/release/{release_id:int}/codebook.csv", exports.codebook),
+        Route("/export/release/{release_id:int}/charts/{name}", exports.chart),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
     ]

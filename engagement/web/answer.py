@@ -97,6 +97,11 @@ class AnswerPages:
     def _look(self, visit: Visit) -> Door:
         with db.get(self._config).reading() as session:
             door = intake.look(session, visit.public_id, visit.token)
+            if door.state == DoorState.CLOSED and door.promise is not None:
+                # Brings numpy, which the form has no use for.
+                from engagement.council import results
+
+                visit.results = results.address(session, door.promise["body"]["code"])
         if door.state == DoorState.UNKNOWN:
             raise _NoSuchLink
         if door.promise is not None:
@@ -180,6 +185,7 @@ class Visit:
         self.public_id = public_id
         self.token = token
         self.page = page
+        self.results: str | None = None
 
     @property
     def keep(self) -> str:
@@ -299,6 +305,7 @@ def show(visit: Visit, door: Door, *, by_another: bool = False, status: int = 20
                 "No more answers can be given, changed or withdrawn.",
                 _who_has_results(door),
                 top=body_name(door),
+                link=(visit.results, "Results for members") if visit.results else None,
                 forget="" if by_another else visit.keep,
                 status=status,
             )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 
-LINK = "/a/"
+LINKS = ("/a/", "/r/")
 LOGGERS = ("uvicorn.access", "uvicorn.error", "uvicorn.asgi", "uvicorn")
 
 
 class NoLinks(logging.Filter):
-    """Drops every line that mentions a path of the answer form, address and time included."""
+    """Drops every line that mentions a path of the answer form or the members' results, address and time included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a line to be dropped."""
-        return LINK not in record.getMessage()
+        message = record.getMessage()
+        return not any(link in message for link in LINKS)
 
 
 def hide_links() -> None:

@@ -1,4 +1,4 @@
-"""What the plain pages share: templates, the two files beside them, and posted forms read within a limit."""
+"""What the plain pages share: templates, the files beside them, and posted forms read within a limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 HERE = Path(__file__).parent
-TYPES = {"style.css": "text/css; charset=utf-8", "keep.js": "text/javascript; charset=utf-8"}
+CSS = "text/css; charset=utf-8"
+TYPES = {"style.css": CSS, "results.css": CSS, "keep.js": "text/javascript; charset=utf-8"}
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 200
 
@@ -66,7 +67,7 @@ def calm(
 
 
 async def serve_file(request: Request) -> Response:
-    """`/plain/style.css` and `/plain/keep.js`."""
+    """`/plain/style.css`, `/plain/results.css` and `/plain/keep.js`."""
     name = request.path_params["name"]
     if name not in TYPES:
         return Response("Not found", 404, media_type="text/plain")
