@@ -23,7 +23,7 @@ ROLE_NAMES = {
     Role.COUNCIL: "Council representative",
     Role.REVIEWER: "Comment reviewer",
 }
-READERS = (Role.LEAD, Role.GOVERNING, Role.COUNCIL, Role.REVIEWER)
+READERS = (Role.LEAD, Role.GOVERNING, Role.COUNCIL)
 
 
 @dataclass(frozen=True)

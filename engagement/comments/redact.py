@@ -78,6 +78,27 @@ GENERIC = frozenset(
         "lane",
     ]
 )
+# Of these, what follows a practice's own name; and what may stand between.
+KIND_OF_PRACTICE = frozenset(
+    [
+        "surgery",
+        "surgeries",
+        "practice",
+        "practices",
+        "medical",
+        "health",
+        "healthcare",
+        "centre",
+        "center",
+        "clinic",
+        "group",
+        "partnership",
+        "family",
+        "doctors",
+        "gps",
+        "house",
+    ]
+)
 # Ordinary words that are names too: taken for a name only with a capital inside a sentence, or beside a title.
 ORDINARY = frozenset(
     [
@@ -128,7 +149,7 @@ ORDINARY = frozenset(
         "dean",
         "do",
         "down",
-        "drew",
+        "",
         "driver",
         "early",
         "east",
@@ -187,8 +208,8 @@ ORDINARY = frozenset(
         "in",
         "is",
         "it",
-        "iris",
-        "jack",
+        "",
+        "",
         "jay",
         "join",
         "joy",
@@ -205,7 +226,7 @@ ORDINARY = frozenset(
         "last",
         "late",
         "law",
-        "lily",
+        "",
         "little",
         "live",
         "long",
@@ -275,10 +296,10 @@ ORDINARY = frozenset(
         "quick",
         "rain",
         "ray",
-        "reed",
+        "",
         "rich",
         "ring",
-        "rob",
+        "",
         "robin",
         "rock",
         "rose",
@@ -308,7 +329,7 @@ ORDINARY = frozenset(
         "storm",
         "strong",
         "such",
-        "sue",
+        "",
         "summer",
         "swift",
         "take",
@@ -335,7 +356,7 @@ ORDINARY = frozenset(
         "use",
         "very",
         "victor",
-        "violet",
+        "",
         "walker",
         "wall",
         "ward",
@@ -345,7 +366,7 @@ ORDINARY = frozenset(
         "way",
         "we",
         "weaver",
-        "webb",
+        "",
         "well",
         "were",
         "west",
@@ -371,38 +392,38 @@ ORDINARY = frozenset(
         "young",
         "your",
         "box",
-        "holly",
-        "ash",
-        "bay",
-        "pine",
-        "oak",
-        "fir",
-        "yew",
-        "lime",
-        "plum",
-        "pear",
-        "elm",
-        "larch",
-        "hazel",
-        "cherry",
-        "willow",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
         "station",
         "bridge",
         "green",
-        "meadow",
+        "",
         "mill",
         "court",
         "square",
         "market",
         "cross",
-        "priory",
-        "abbey",
-        "manor",
-        "grove",
+        "",
+        "",
+        "",
+        "",
         "valley",
         "river",
-        "riverside",
-        "lakeside",
+        "",
+        "",
     ]
 )
 # Common words of this field that lie one slip away from some surname; a misspelling must not be any of them.
@@ -698,7 +719,7 @@ ABBREVIATIONS = frozenset(
         "re",
     ]
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _PATTERNS = (
     ("[e-mail]", re.compile(r"[\w.+'-]+\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+")),
     ("[web address]", re.compile(r"(?i)\b(?:https?://|www\.)\S+")),
@@ -795,7 +816,7 @@ class Redactor:
 
     def _add_person(self, name: str) -> None:
         parts = [fold(match.group()) for match in _words(name)]
-        parts = [part for part in parts if part not in TITLES]
+        parts = [part for part in parts if part not in TITLES and not part[0].isdigit()]
         for part in parts:
             pieces = [part, part.replace("'", ""), *part.split("-"), part.replace("-", "")]
             self._names |= {piece for piece in pieces if len(piece) > 1}
@@ -806,8 +827,9 @@ class Redactor:
 
     def _add_practice(self, name: str) -> None:
         words = tuple(fold(match.group()) for match in _words(name))
-        own = [word for word in words if word not in GENERIC and len(word) > 1]
-        if not words or (not own and len(words) < 3):
+        own = [word for word in words if word not in GENERIC and len(word) > 1 and not word[0].isdigit()]
+        numbered = any(word[0].isdigit() for word in words)
+        if not words or not (own or numbered or len(words) > 2):
             return
         self._phrase(words)
         bare = tuple(word for word in words if word not in ("the", "and", "of", "at"))
@@ -878,23 +900,17 @@ class Redactor:
             if long:
                 found.append(Mark(words[at].start(), _end(words[at + long - 1]), PRACTICE))
                 continue
-            generic = at + 1 < len(folded) and folded[at + 1] in GENERIC - {
-                "the",
-                "and",
-                "of",
-                "at",
-                "a",
-                "an",
-            }
-            exact = word in self._own
-            near = not exact and self._resembles(word, PRACTICE, slips(word))
+            generic = at + 1 < len(folded) and folded[at + 1] in KIND_OF_PRACTICE
             capital = words[at].group()[0].isupper()
-            if exact and (generic or word not in ORDINARY or (capital and not _starts(text, words[at]))):
-                keep = True
+            exact = word in self._own
+            if exact:
+                keep = generic or word not in ORDINARY or (capital and not _starts(text, words[at]))
             else:
-                keep = near and (capital or generic)
+                keep = (capital or generic) and self._resembles(word, PRACTICE, slips(word))
             if keep:
-                end = at + 1 if generic else at
+                end = at
+                while end + 1 < len(folded) and folded[end + 1] in KIND_OF_PRACTICE:
+                    end += 1
                 found.append(Mark(words[at].start(), _end(words[end]), PRACTICE))
         return found
 

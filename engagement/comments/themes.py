@@ -10,6 +10,7 @@ factorisation, Lee & Seung (1999).
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -155,6 +156,7 @@ def suggest(texts: Sequence[str], count: int = 4, words: int = 6) -> list[tuple[
     if len(bare) < SUGGESTED_FROM:
         return []
     from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     word = r"(?u)\b[^\W\d_]{3,}\b"
@@ -166,7 +168,10 @@ def suggest(texts: Sequence[str], count: int = 4, words: int = 6) -> list[tuple[
         return []
     if table.shape[1] < count:
         return []
-    found = NMF(count, init="nndsvd", max_iter=500, random_state=0).fit(table)
+    with warnings.catch_warnings():
+        # A rough factorisation suggests as well as a fine one.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = NMF(count, init="nndsvd", max_iter=500, random_state=0).fit(table)
     names = vectors.get_feature_names_out()
     lists = [
         tuple(names[at] for at in row.argsort()[::-1][:words] if row[at] > 0) for row in found.components_

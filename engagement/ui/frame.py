@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engagement.access.actor import Role
+from engagement.access.actor import READERS, Role
 from engagement.ui import frame_tools
 from engagement.ui.safe import safe_md
 
@@ -40,6 +40,17 @@ RESULTS = (
         ":material/verified:",
         "Who answered, and how far the figures carry.",
     ),
+)
+COUNCIL = (
+    (
+        "council.py",
+        "Council review",
+        ":material/account_balance:",
+        "What was published, what the council asked about it, and the answers.",
+    ),
+)
+REVIEWING = (
+    ("comments.py", "Comments", ":material/reviews:", "Review open answers before any is published."),
 )
 # Reached from the list of practices and by its address, not from the menu.
 ASIDE = (
@@ -77,9 +88,14 @@ def main() -> None:
     lead = here.actor.may(here.body.id, Role.LEAD)
     # One list, results first: Streamlit draws named sections as a list that screen readers cannot follow, and
     # links of our own in the sidebar would neither close it on a phone nor say which page is open.
+    reads = here.actor.may(here.body.id, *READERS)
+    reviews = here.actor.may(here.body.id, Role.REVIEWER)
+    results = pages_of(RESULTS, default="overview.py") + pages_of(ASIDE, visibility="hidden")
     page = st.navigation(
-        pages_of(RESULTS, default="overview.py")
-        + pages_of(ASIDE, visibility="hidden")
+        # A reviewer of comments who has no other role sees the comments and no results.
+        ([] if reviews and not reads else results)
+        + (pages_of(COUNCIL) if reads else [])
+        + (pages_of(REVIEWING, default=None if reads else "comments.py") if reviews else [])
         + (pages_of(RUNNING) if lead else [])
     )
     _sidebar(here)

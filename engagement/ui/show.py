@@ -97,10 +97,11 @@ def quote(text: str) -> None:
 
 
 def downloads(release_id: int | None, number: int) -> None:
-    """Links to the newest release as files, through the export route that checks and logs."""
+    """Links to a release as files, through the export route that checks and logs."""
     if release_id is None:
         return
     round_name, address = f"Round {number}", f"/export/release/{release_id}"
     with st.container(horizontal=True):
+        st.link_button(round_name + ", all files and charts", address + ".zip", icon=":material/folder_zip:")
         st.link_button(round_name + " as CSV", address + ".csv", icon=":material/download:")
         st.link_button(round_name + " as JSON", address + ".json", icon=":material/download:")

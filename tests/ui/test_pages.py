@@ -87,9 +87,9 @@ def test_the_overview_says_the_gap_its_ranges_and_its_change(released, frame, sa
 
 
 def test_downloads_go_through_the_export_route(released, frame):
-    """The newest release is offered as CSV and JSON at the addresses that check and log."""
+    """The newest release is offered with all its charts, as CSV and as JSON at the addresses that check and log."""
     urls = links_of(frame(released.council).run())
-    assert [url.rsplit(".", 1)[1] for url in urls] == ["csv", "json"]
+    assert [url.rsplit(".", 1)[1] for url in urls] == ["zip", "csv", "json"]
     assert all(url.startswith("/export/release/") for url in urls)
 
 

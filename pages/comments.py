@@ -1,0 +1,188 @@
+"""Comments: the reviewer's queue. Approve, take words out, reject, set themes; then publish once."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from engagement.comments import review
+from engagement.comments.themes import FRAME
+from engagement.errors import EngagementError
+from engagement.ui import frame_tools
+from engagement.ui.safe import safe_md
+from engagement.ui.show import note
+
+DONE, SURE = "comments_done", "comments_sure"
+PAGE = 5
+THEMES = {theme.key: theme.label for theme in FRAME}
+SHOW = {
+    "waiting": "To decide",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "theme": "For their theme only",
+}
+RULES = """
+- Names, practices, phone numbers, postcodes, e-mail addresses and NHS numbers are taken out before you see a comment.
+  Take out whatever else could point at a person: a rare role, an event, a way of putting things.
+- You can take words out, and a mark shows where. You cannot add words, or put any back that were taken out.
+- “For their theme only” is never quoted. Comments that their authors hid are not shown to anybody, you included.
+- Publishing is final: quotes appear shuffled, with no date, no group and no rating.
+"""
+
+
+def run(here, done: str, verb, *args) -> None:
+    """Call one verb in a transaction of its own, say what was done, and draw the page anew."""
+    try:
+        with here.database.session() as session:
+            verb(session, here.actor, *args)
+    except EngagementError as error:
+        frame_tools.show_error(error)
+        return
+    st.session_state[DONE] = done
+    st.session_state.pop(SURE, None)
+    st.rerun()
+
+
+def kind_of(entry: review.Entry) -> str:
+    """Which list of the page a comment is in."""
+    return "theme" if entry.choice == "theme" else entry.status
+
+
+def one(here, entry: review.Entry, final: bool) -> None:
+    """A comment with what can be done about it."""
+    with st.container(border=True):
+        st.text(entry.text)
+        if entry.reason:
+            st.text(f"Rejected: {entry.reason}")
+        chosen = ", ".join(THEMES[key] for key in THEMES if key in entry.themes) or "none"
+        note(f"Themes {'set by a reviewer' if entry.coded else 'found by the product'}: {chosen}")
+        if final:
+            return
+        if entry.choice == "quote":
+            decide(here, entry)
+        with st.expander("Correct the themes"), st.form(f"themes_{entry.id}"):
+            themes = st.multiselect(
+                "Themes",
+                list(THEMES),
+                default=[k for k in THEMES if k in entry.themes],
+                format_func=THEMES.get,
+            )
+            if st.form_submit_button("Save themes"):
+                run(here, "The themes were saved.", review.code, entry.id, themes)
+
+
+def decide(here, entry: review.Entry) -> None:
+    """The decisions on a comment that may be quoted."""
+    with st.container(horizontal=True):
+        if entry.status != "approved" and st.button(
+            "Approve", key=f"approve_{entry.id}", type="primary", icon=":material/check:"
+        ):
+            run(here, "The comment was approved.", review.approve, entry.id)
+        if (entry.status != "waiting" or entry.edited) and st.button(
+            "Undo", key=f"undo_{entry.id}", icon=":material/undo:"
+        ):
+            run(here, "The comment waits again, as it was at first.", review.undo, entry.id)
+    with st.expander("Take words out"), st.form(f"edit_{entry.id}"):
+        text = st.text_area("Delete what should go", value=entry.text, max_chars=2000)
+        if st.form_submit_button("Save"):
+            run(here, "The words were taken out. Now approve or reject it.", review.edit, entry.id, text)
+    if entry.status != "rejected":
+        with st.expander("Reject"), st.form(f"reject_{entry.id}"):
+            reason = st.text_input("Why it is not quoted", max_chars=300)
+            if st.form_submit_button("Reject"):
+                run(here, "The comment was rejected.", review.reject, entry.id, reason)
+
+
+def question(here, found: review.Question, final: bool) -> None:
+    """One open question: its comments in four lists, a few at a time."""
+    st.header(safe_md(found.text), anchor=False)
+    if found.writers is None:
+        st.text(review.TOO_FEW)
+        return
+    lists = {kind: [entry for entry in found.entries if kind_of(entry) == kind] for kind in SHOW}
+    st.text(f"{found.writers} people wrote something.")
+    kind = st.radio(
+        "Show",
+        list(SHOW),
+        format_func=lambda kind: f"{SHOW[kind]} ({len(lists[kind])})",
+        horizontal=True,
+        key=f"kind_{found.item}",
+    )
+    entries = lists[kind]
+    if not entries:
+        st.text("Nothing here.")
+    pages = -(-len(entries) // PAGE)
+    page = 1
+    if pages > 1:
+        page = st.number_input("Page", 1, pages, key=f"page_{found.item}_{kind}")
+        note(f"Page {page} of {pages}")
+    for entry in entries[(page - 1) * PAGE : page * PAGE]:
+        one(here, entry, final)
+    if found.suggested:
+        with st.expander("Words that may be themes of their own"):
+            st.text("Words that often stand together in comments and belong to none of the eight themes.")
+            for words in found.suggested:
+                st.text("• " + ", ".join(words))
+
+
+def publishing(here, queue: review.Queue) -> None:
+    """The one publication, with a second step."""
+    st.header("Publish", anchor=False)
+    if queue.published:
+        st.text("The comments of this round are published. What is published is not changed.")
+        return
+    if not queue.can_publish():
+        waiting = queue.waiting()
+        st.text(
+            f"{waiting} comments are still to be decided."
+            if waiting
+            else "There is nothing to publish: no question has comments by ten people."
+        )
+        return
+    if not st.session_state.get(SURE):
+        if st.button("Publish the approved comments", type="primary", key="comments_publish"):
+            st.session_state[SURE] = True
+            st.rerun()
+        return
+    with st.container(border=True):
+        st.text(
+            "The approved comments and the themes are published once, and cannot be changed or taken back."
+        )
+        with st.container(horizontal=True):
+            yes = st.button("Yes, publish", type="primary", key="comments_yes")
+            no = st.button("No, go on reviewing", key="comments_no")
+    if yes:
+        run(here, "The comments are published.", review.publish, queue.round_id)
+    if no:
+        del st.session_state[SURE]
+        st.rerun()
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Comments", anchor=False)
+    here = frame_tools.current()
+    with frame_tools.calm_errors():
+        with here.database.reading() as session:
+            review.require_reviewer(session, here.actor, here.body.id)
+            rounds = review.rounds(session, here.actor, here.body.id)
+        if not rounds:
+            st.text(
+                "There is nothing to review yet. Comments come here when a round that asked for them is published."
+            )
+            st.stop()
+        titles = {number: f"Round {number}: {title}" for _, number, title in rounds}
+        ids = {number: round_id for round_id, number, _ in rounds}
+        number = st.selectbox("Round", list(titles), format_func=titles.get, key="round", bind="query-params")
+        if done := st.session_state.pop(DONE, None):
+            with st.container(border=True):
+                st.text(f"✓ {done}")
+        with here.database.reading() as session:
+            queue = review.queue(session, here.actor, ids[number])
+    with st.expander("What you can do, and cannot"):
+        st.markdown(RULES)
+    for found in queue.questions:
+        question(here, found, queue.published)
+    publishing(here, queue)
+
+
+main()
