@@ -20,6 +20,7 @@ BENCHES = {
     "import-answers": "import_answers",
     "import-practices": "import_practices",
     "demo": "demo",
+    "gate": "gate",
     "estimates": "estimates",
 }
 

@@ -1,7 +1,7 @@
 """What may be printed of one table by standing: bands, rounded and capped shares, and intervals that add nothing.
 
 Pure: exact counts in, printable dataclasses out. Whatever leaves `as_json()` may be seen by anybody who may see
-the release; nothing else of this package's input may. The audit of a whole release against an intruder (`gate`) takes
+the release; nothing else of this package's input may. The audit of a whole release against an intruder (`decide`) takes
 these printed values as its views, and decides which of them leave.
 """
 
@@ -11,7 +11,7 @@ from engagement.disclosure.gate import (
     Plan,
     RoundAnswers,
     Suppression,
-    gate,
+    decide,
 )
 from engagement.disclosure.integer import (
     IntegerVerdict,
@@ -126,12 +126,12 @@ __all__ = [
     "band",
     "band_floor",
     "cells",
+    "decide",
     "descriptive_gap_interval",
     "descriptive_interval",
     "df_floor",
     "end_bands",
     "gap_roster_bounds",
-    "gate",
     "participation_band",
     "participation_percent",
     "print_change",

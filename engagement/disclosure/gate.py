@@ -19,7 +19,9 @@ from engagement.disclosure.linear import audit_linear
 from engagement.disclosure.publish import GAP_STEPS, Count, GroupPrint, ItemPrint, publish_group, publish_item
 from engagement.disclosure.rules import ENDS_FROM
 from engagement.disclosure.views import (
+    ASSUMED,
     STANDING,
+    TRUE,
     Cells,
     Claim,
     Figure,
@@ -116,7 +118,7 @@ class _Setting:
         return replace(self, breakdowns=(), further=())
 
 
-def gate(
+def decide(
     plan: Plan,
     answers: RoundAnswers,
     earlier: Sequence[Earlier] = (),
@@ -138,7 +140,7 @@ def gate(
     steps: list[str] = []
     try:
         work = _Gate(plan, answers, earlier, design_effect, df, further or {}, limits, progress, steps)
-        return work.decide()
+        return work.walk()
     except Exception as problem:
         # The one place that catches everything: an unforeseen error must publish nothing.
         steps.append(f"Stopped: {type(problem).__name__}: {problem}")
@@ -176,7 +178,7 @@ class _Gate:
 
     # The ladder
 
-    def decide(self) -> Decision:
+    def walk(self) -> Decision:
         """Walk down the ladder to the first setting that no audit objects to."""
         for ends in (False, True):
             planned = self._planned(ends)
@@ -234,7 +236,7 @@ class _Gate:
         words = {"arms": "Standing", "gap": "The gap alone", "wide gap": "The gap alone, in steps of 20"}
         words |= {"total": "The total", "nothing": "Nothing"}
         for show in words:
-            for staff in (True, False):
+            for staff in (True, False) if self.answers.invited[STANDING].get("staff") else (True,):
                 if (show, staff) == ("arms", True):
                     continue
                 step = words[show] + ("" if staff else ", without staff")
@@ -363,39 +365,24 @@ class _Gate:
     def _steady_objection(
         self, item: str, printed: Sequence[Figure | Claim], before: list[Earlier], same: list[Earlier]
     ) -> str | None:
-        """Again for an intruder who takes it that nobody changed their answer, between this round and all earlier ones
-        or, where that cannot be true, the last few of them or any one of them."""
+        """Again for intruders who take answers of several rounds together.
+
+        One takes it that nobody changed their answer between this round and any one before, rightly or not. The other
+        knows of everybody whether they kept their answer over all the rounds: whoever believes this of some people, or
+        over some rounds, and is right, knows less. Over many rounds the first belief is hardly ever right, and what
+        follows from it is then as often wrong as not, so it is not followed further than two.
+        """
         mine = set(self.answers.person.tolist())
         before = [past for past in before if mine & set(past.answers.person.tolist())]
-        before.sort(key=lambda past: past.answers.number)
-        for size in range(len(before), 0, -1):
-            refuted, why = self._steady(item, printed, before[-size:] + same)
-            if why:
-                return why
-            if not refuted:
-                break
-        else:
-            return None
-        for past in before[:-size]:
-            _, why = self._steady(item, printed, [past, *same])
-            if why:
-                return why
+        for stack, steady in [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else []):
+            ledger = self._ledger(item, stack + same)
+            views, claims = _read(ledger, printed, stack + same, item)
+            mode = (steady, *(past.answers.number for past in stack))
+            for known in (False, True) if ledger.known.any() else (False,):
+                verdict = self._integer(item, mode, ledger, views, claims, known=known, steady=steady)
+                if not verdict.safe:
+                    return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
-
-    def _steady(
-        self, item: str, printed: Sequence[Figure | Claim], stack: list[Earlier]
-    ) -> tuple[bool, str | None]:
-        """Whether the assumption is refuted by the figures somewhere, and the objection if there is one."""
-        ledger = self._ledger(item, stack)
-        views, claims = _read(ledger, printed, stack, item)
-        refuted = False
-        for known in (False, True) if ledger.known.any() else (False,):
-            mode = ("steady", *(past.answers.number for past in stack))
-            verdict = self._integer(item, mode, ledger, views, claims, known=known, steady=True)
-            refuted = refuted or verdict.refuted
-            if not verdict.safe:
-                return refuted, verdict.why + " by who takes it that nobody changed their answer"
-        return refuted, None
 
     def _integer(
         self,
@@ -406,7 +393,7 @@ class _Gate:
         claims: Sequence[Claim],
         *,
         known: bool,
-        steady: bool = False,
+        steady: str | None = None,
     ) -> IntegerVerdict:
         split = tuple(dict.fromkeys(name for claim in claims for name in claim.split))
         found = cells(ledger, views, known=known, steady=steady, split=split)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engagement.disclosure.linear import parts
-from engagement.disclosure.views import Cells, Claim, Ledger
+from engagement.disclosure.views import WHOLE, Cells, Claim, Ledger
 
 _SEEDS = 6  # exchanges kept for each cell and direction
 _KEPT = 64  # solutions looked at for each cell and direction: those that are the hardest to refute
@@ -79,8 +79,8 @@ def audit_integer(
 
     `pool` (solutions, A): solutions of an earlier audit; those that do not solve this one are dropped. `claims`:
     what else is printed, with the `ledger` that it speaks of; a solution counts only if every claim holds of it.
-    Each connected part of the figures is audited on its own. In a part that spans rounds an intruder holds so many
-    answers of each round, which is more than so many people's.
+    Each connected part of the figures is audited on its own. Where people's rounds are unknowns of their own, an
+    intruder may hold different people in each round, which is more than so many people's answers.
     """
     solves, proofs = 0, []
     linked = [(np.arange(len(found.size)), np.arange(len(found.low)))] if claims else parts(found.matrix)
@@ -110,7 +110,7 @@ def audit_integer(
             witness = Witness(int(cells_in[witness.cell]), witness.favourable, held)
             return IntegerVerdict(False, "somebody's answer can be worked out", witness, solves)
         refuted = refuted or search.refuted
-        proofs.append((cells_in, search.pool))
+        proofs.append((cells_in, np.concatenate([search.pool, *search.proof])))
     return IntegerVerdict(True, "", None, solves, refuted, _joined(len(found.size), proofs, found))
 
 
@@ -135,6 +135,11 @@ class _Search:
         self.pool = np.zeros((0, len(found.size)), dtype=np.int64)
         self.blocks, self.block = np.unique(found.block, return_inverse=True)
         self.rows, self.kept = self.pool, set()
+        self.proof: list[np.ndarray] = []
+        # Answers held in these cells add up; those of several rounds may be one person's.
+        self.adds_up = (
+            (self.blocks == WHOLE)[self.block] if len(self.blocks) > 1 else np.ones(len(found.size), bool)
+        )
         self._model = None
 
     def run(self, start: np.ndarray) -> Witness | None:
@@ -226,11 +231,29 @@ class _Search:
         new_f = rows + 1 - (target if favourable else 0)
         new_u = found.size - rows + 1 - (0 if favourable else target)
         used = np.bincount(self.block, weights=f + u, minlength=len(self.blocks)).astype(np.int64)
-        left = (self.limits.intruder - used)[self.block]
+        # One person in hand shows an answer in every round: the rounds do not add up, but take from what is shown whole.
+        whole = self.blocks == WHOLE
+        shown_whole, most = used[whole].sum(), used[~whole].max(initial=0)
+        left = (self.limits.intruder - shown_whole - np.where(whole, most, used))[self.block]
         others = found.size - target  # somebody of the cell stays unknown, or nobody is left to expose
         ways_f = (new_f <= found.favourable) & (new_f - f <= left) & (new_f + u <= others)
         ways_u = (new_u <= found.unfavourable) & (new_u - u <= left) & (new_u + f <= others)
         return ways_f, ways_u, new_f, new_u
+
+    def _out_of_reach(self, ways: np.ndarray, held: int) -> bool:
+        """Whether so many solutions need answers from different cells that the intruder cannot refute them all."""
+        if len(self.blocks) > 1:
+            ways = ways[~ways[:, ~self.adds_up].any(axis=1)]
+        count, taken = ways.sum(axis=1), np.zeros(ways.shape[1], dtype=bool)
+        for _ in range(self.limits.intruder - held + 1):
+            apart = np.flatnonzero(~ways[:, taken].any(axis=1)) if taken.any() else np.arange(len(ways))
+            if not len(apart):
+                return False
+            row = apart[np.argmin(count[apart])]
+            if not count[row]:
+                return True
+            taken |= ways[row]
+        return True
 
     def _descend(self, target, favourable, f, u, seen):
         """Search on from favourable `f` and unfavourable `u` answers in hand, both (A,)."""
@@ -257,10 +280,13 @@ class _Search:
             self._add(rows)
             more = self._neighbours(row)
             more = more[((more >= need_f) & (found.size - more >= need_u)).all(axis=1)][:_KEPT]
-            self._add(more)
+            self._add(more[:_SEEDS])
+            self.proof.append(more)
             rows = np.concatenate([rows, more])
             self.rows = np.concatenate([rows, self.rows])
         ways_f, ways_u, new_f, new_u = self._ways(rows, target, favourable, f, u)
+        if self._out_of_reach(ways_f | ways_u, int((f + u).sum())):
+            return None
         at = int(np.argmin(ways_f.sum(axis=1) + ways_u.sum(axis=1)))
         more = [(_with(f, other, new_f[at]), u) for other in np.flatnonzero(ways_f[at])]
         more += [(f, _with(u, other, new_u[at])) for other in np.flatnonzero(ways_u[at])]

@@ -20,6 +20,8 @@ from engagement.disclosure.publish import gap_alone_cell
 from engagement.disclosure.rules import count_range, share_cell
 
 STANDING = "standing"
+ASSUMED, TRUE = "assumed", "true"
+WHOLE = -1
 Printed = tuple[int, str | None]
 _HALF_STEP = Fraction(5, 200)
 
@@ -211,7 +213,7 @@ class Cells:
     """People whom no figure tells apart, and what is printed of them: the intruder's unknowns. Exact whole numbers.
 
     Arrays over A cells: `size`, people; `favourable`, `unfavourable`, how many of them gave that answer (and, where
-    one unknown stands for all their rounds, never another); `block`, the round (0 where there is one unknown). `matrix` (views, A), `low`, `high`
+    one unknown stands for all their rounds, never another); `block`, the round (`WHOLE` where one stands for all). `matrix` (views, A), `low`, `high`
     (views,): low <= matrix @ counts <= high. `truth` (A,), None where the true answers contradict the assumption.
     `rows`: of each person of each cell, their rows in the ledger.
     """
@@ -245,14 +247,15 @@ def cells(
     ledger: Ledger,
     views: Sequence[View],
     *,
-    steady: bool = False,
+    steady: str | None = None,
     known: bool = False,
     split: Sequence[str] = (),
 ) -> Cells:
     """The intruder's unknowns under these views.
 
-    `steady`: nobody who answered in several rounds changed their answer, so each person is one unknown. `known`:
-    the ledger's known answers are open to the intruder. `split`: tables whose categories are kept apart although
+    `steady`: None, each answer is an unknown of its own; `ASSUMED`, the intruder takes it that nobody who answered in
+    several rounds changed their answer, so each person is one unknown; `TRUE`, the intruder knows who did not
+    change, and they are one unknown each. `known`: the ledger's known answers are open to the intruder. `split`: tables whose categories are kept apart although
     no view tells them apart.
 
     Raises ValueError where the true answers contradict a view: then it is not what was printed.
@@ -267,9 +270,10 @@ def cells(
         hidden[list(rows)] = True
     # What the intruder knows moves to the other side of each constraint.
     given = weights[:, ~hidden] @ ledger.favourable[~hidden].astype(np.int64)
+    changed = _changed(ledger) if steady == TRUE else set()
     columns = [
         (
-            0 if steady else int(ledger.round[rows[0]]),
+            int(ledger.round[rows[0]]) if steady is None or int(ledger.person[rows[0]]) in changed else WHOLE,
             tuple(weights[:, list(rows)].sum(axis=1).tolist()),
             tuple((int(ledger.round[row]), *(ledger.tables[name][row] for name in split)) for row in rows)
             if split
@@ -300,15 +304,24 @@ def cells(
     return Cells(**{**vars(made), "truth": favourable}) if steadfast else made
 
 
-def _people(ledger: Ledger, steady: bool, known: bool) -> list[tuple[int, ...]]:
-    """Rows of each unknown: an answer, or with `steady` all answers of a person none of whose answers is known."""
+def _people(ledger: Ledger, steady: str | None, known: bool) -> list[tuple[int, ...]]:
+    """Rows of each unknown: an answer, or all answers of a person none of whose answers is known."""
     open_ = ledger.known if known else np.zeros(len(ledger.person), dtype=bool)
-    if not steady:
+    if steady is None:
         return [(row,) for row in np.flatnonzero(~open_).tolist()]
-    found: dict[int, list[int]] = {}
+    apart = _changed(ledger) if steady == TRUE else set()
+    found: dict[tuple, list[int]] = {}
     for row, person in enumerate(ledger.person.tolist()):
-        found.setdefault(person, []).append(row)
+        found.setdefault((person, row if person in apart else None), []).append(row)
     return [tuple(rows) for rows in found.values() if not open_[rows].any()]
+
+
+def _changed(ledger: Ledger) -> set[int]:
+    """People who gave both answers."""
+    given: dict[int, set[int]] = {}
+    for person, answer in zip(ledger.person.tolist(), ledger.favourable.tolist(), strict=True):
+        given.setdefault(person, set()).add(answer)
+    return {person for person, answers in given.items() if len(answers) > 1}
 
 
 def _gap_parts(ledger: Ledger, round_: int, sign: int) -> list[tuple[np.ndarray, Fraction]]:

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from engagement.disclosure import Count, print_gap_alone, print_gap_points, print_share
 from engagement.disclosure.rules import nearest_5
 from engagement.disclosure.views import (
+    ASSUMED,
+    TRUE,
+    WHOLE,
     ChangeFigure,
     CountFigure,
     GapAloneFigure,
@@ -130,9 +133,16 @@ def test_who_is_taken_not_to_change_is_one_unknown():
     base = ledger(2, 2, [1, 0, 1, 0, 1, 0, 1, 1], rounds=2)
     views = [CountFigure(r, "standing", ("leader", "grassroots"), 0, 4).view(base) for r in (0, 1)]
     assert cells(base, views).size.tolist() == [4, 4]
-    steady = cells(base, views, steady=True)
+    steady = cells(base, views, steady=ASSUMED)
     assert steady.size.tolist() == [4] and steady.matrix.tolist() == [[1], [1]]
     assert (steady.favourable.tolist(), steady.unfavourable.tolist(), steady.truth) == ([2], [1], None)
+    knowing = cells(base, views, steady=TRUE)
+    assert sorted(zip(knowing.block.tolist(), knowing.size.tolist(), strict=True)) == [
+        (WHOLE, 3),
+        (0, 1),
+        (1, 1),
+    ]
+    assert knowing.truth.sum() == 3
 
 
 def test_spreading_counts_over_people_gives_them_back():
