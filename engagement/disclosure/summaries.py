@@ -27,6 +27,7 @@ from engagement.disclosure.rules import (
 
 DISTRIBUTION_FLOOR = 30
 PANEL_FLOOR = 30
+WEIGHTED_FLOOR = 30
 RESPONSE_FLOOR = 10
 ABOUT = "about"
 _LEAST = 5
@@ -172,15 +173,20 @@ def print_weighted(
 ) -> dict:
     """Weighted shares of "leader" and "grassroots" and their gap, for arms that are printed unweighted, as JSON.
 
-    Rounded and capped as unweighted shares are; a capped arm enters the gap as the inner end of its cell. Intervals
-    are those for comparing rounds, worked from what is printed, with the design effect of the weights (`kish`,
-    up to a tenth) on top of the round's; None where the round has none.
+    {"groups": {arm: {"mark", "share", "cap", "analytic"}}, "gap": {"mark", "points", "cap", "analytic"}}. An arm is shown
+    from 30 answers: a second share of a smaller one, weighted otherwise, would tell its people apart. The gap is shown
+    where both are. Rounded and capped as unweighted shares are; a capped arm enters the gap as the inner end of its
+    cell. Intervals are those for comparing rounds, worked from what is printed, with the design effect of the weights
+    (`kish`, up to a tenth) on top of the round's; None where the round has none.
 
-    Raises ValueError for fewer than 5 answers or a share outside [0, 1].
+    Raises ValueError for a share outside [0, 1].
     """
     effect = None if design_effect is None or not df else design_effect * up_to_tenth(kish)
     groups, shares, inner = {}, {}, {}
     for arm, figure in arms.items():
+        if whole(figure.n) < WEIGHTED_FLOOR:
+            groups[arm] = {"mark": "hidden"}
+            continue
         # Weighted shares are floats: a thousand-millionth part may not decide on which side of an edge they fall.
         exact = Fraction(figure.share).limit_denominator(10**9)
         if not 0 <= exact <= 1:
@@ -190,13 +196,17 @@ def print_weighted(
         ends = share_cell(value, cap)
         inner[arm] = exact if cap is None else ends[0] if cap == AT_LEAST else ends[1]
         groups[arm] = {
+            "mark": "shown",
             "share": value,
             "cap": cap,
             "analytic": list(analytic_interval(shares[arm], effect, df)) if effect else None,
         }
+    if len(shares) < 2:
+        return {"groups": groups, "gap": {"mark": "hidden"}}
     turned = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, None: None}
     caps = {groups["leader"]["cap"], turned[groups["grassroots"]["cap"]]} - {None}
     gap = {
+        "mark": "shown",
         "points": None if len(caps) == 2 else nearest_5(inner["leader"] - inner["grassroots"]),
         "cap": UNCLEAR if len(caps) == 2 else next(iter(caps), None),
         "analytic": None,
@@ -231,8 +241,8 @@ def print_panel(
 ) -> dict:
     """Shares of the same people in two rounds and the verdict on their change, as JSON.
 
-    Shown where the panel and, in each round, all others of the arm are at least `threshold` (or there are no
-    others): else the panel beside the whole arm would give a few people away. `change`: estimate, interval and
+    Shown where the panel has at least 30 people and, in each round, all others of the arm are at least `threshold` (or
+    there are no others): else the panel beside the whole arm would give a few people away. `change`: estimate, interval and
     p-value, as `print_change`.
 
     Raises ValueError for a threshold below 5.
@@ -241,7 +251,7 @@ def print_panel(
         raise ValueError("A threshold below 5 answers is never allowed.")
     for part in (before, now):
         rest = part.total - part.n
-        if part.n < threshold or 0 < rest < threshold:
+        if part.n < max(threshold, PANEL_FLOOR) or 0 < rest < threshold:
             return {"mark": "hidden"}
     printed = [
         dict(zip(("share", "cap"), print_share(p.favourable, p.n), strict=True)) for p in (before, now)

@@ -99,16 +99,10 @@ def weighted_table(content: Mapping[str, Any], item: Mapping[str, Any]) -> panda
     if not found or item["gap"]["mark"] != "shown":
         return None
     rows = [
-        (sentences.group_label(content, arm), sentences.share(item["groups"][arm]), _share(figure))
+        (sentences.group_label(content, arm), sentences.share(item["groups"][arm]), sentences.share(figure))
         for arm, figure in _in_order(found["groups"])
     ]
-    rows.append(
-        (
-            "Gap",
-            sentences.gap_points(item["gap"]),
-            sentences.gap_points(found["gap"] | {"mark": "shown"}),
-        )
-    )
+    rows.append(("Gap", sentences.gap_points(item["gap"]), sentences.gap_points(found["gap"])))
     return pd.DataFrame(rows, columns=["", "As answered", "Weighted to the roster"])
 
 
@@ -121,7 +115,7 @@ def weighting_sentence(content: Mapping[str, Any]) -> str | None:
     return (
         "Weighted figures give each answer the weight that brings role, locality and size of practice to their parts "
         "of the roster. They suppose that within these the silent think like those who answered. No weight is above "
-        f"{how['cap']:g} times the mean; the weights cost precision by a factor of {how['design_effect']:g}.{rough}"
+        f"{how['cap']:g} times the mean, and a group has a weighted figure from 30 answers; the weights cost precision by a factor of {how['design_effect']:g}.{rough}"
     )
 
 

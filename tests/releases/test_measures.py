@@ -97,7 +97,7 @@ def test_weights_undo_an_uneven_response(body):
     weighted = owned(content)["weighted"]
     assert owned(content)["groups"]["grassroots"]["share"] == 65
     assert weighted["groups"]["grassroots"] == weighted["groups"]["grassroots"] | {"share": 50, "cap": None}
-    assert weighted["gap"]["points"] > owned(content)["gap"]["points"]
+    assert weighted["groups"]["leader"] == {"mark": "hidden"} and weighted["gap"] == {"mark": "hidden"}
     assert content["weighting"]["to"] == ["role", "locality", "size"]
     assert content["weighting"]["design_effect"] >= 1.1
 
@@ -186,7 +186,7 @@ def test_past_rounds_go_back_in_order(body):
 def test_weighted_shares_print_like_any_other():
     """A weighted share is rounded and capped, and an arm at its cap enters the gap by the end of its cell."""
     arms = {
-        "leader": disclosure.WeightedShare(0.97, 20, 24),
+        "leader": disclosure.WeightedShare(0.97, 30, 34),
         "grassroots": disclosure.WeightedShare(0.3349, 60, 150),
     }
     printed = disclosure.print_weighted(arms, 1.31, 1.2, 30)
@@ -197,3 +197,5 @@ def test_weighted_shares_print_like_any_other():
     assert disclosure.print_weighted(arms, 1.31, None, None)["gap"]["analytic"] is None
     wider = disclosure.print_weighted(arms, 4.0, 1.2, 30)["gap"]["analytic"]
     assert wider[0] < low
+    few = arms | {"leader": disclosure.WeightedShare(0.97, 29, 34)}
+    assert disclosure.print_weighted(few, 1.31, 1.2, 30)["gap"] == {"mark": "hidden"}

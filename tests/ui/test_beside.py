@@ -113,12 +113,18 @@ def test_answers_in_full_are_named_and_balanced():
 def test_weighted_stands_beside_unweighted():
     """Both columns are there, and a capped weighted share says so."""
     weighted = {
-        "groups": {"leader": {"share": 90, "cap": "at_least"}, "grassroots": {"share": 25, "cap": None}},
-        "gap": {"points": 60, "cap": "at_least"},
+        "groups": {
+            "leader": {"mark": "shown", "share": 90, "cap": "at_least"},
+            "grassroots": {"mark": "shown", "share": 25, "cap": None},
+        },
+        "gap": {"mark": "shown", "points": 60, "cap": "at_least"},
     }
     item = an_item() | {"weighted": weighted}
     table = beside.weighted_table(a_release(1, item), item)
     assert list(table["Weighted to the roster"]) == ["at least 90%", "25%", "at least 60 points"]
+    few = {"groups": weighted["groups"] | {"leader": {"mark": "hidden"}}, "gap": {"mark": "hidden"}}
+    table = beside.weighted_table(a_release(1, item), item | {"weighted": few})
+    assert list(table["Weighted to the roster"]) == ["not published", "25%", "not published"]
 
 
 def test_the_same_people_may_be_too_few():
