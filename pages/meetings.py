@@ -91,7 +91,7 @@ def log() -> None:
     people = who_came(key, names_on(day), {})
     if st.button("Save the meeting", type="primary", key="meetings_save"):
         run(
-            f"“{title.strip()}” on {show_date(day)} was saved, with {len(people)} {practices}.",
+            f"“{title.strip()}” on {show_date(day)} was saved, with {len(people)} {practices if len(people) != 1 else here.words['practice']}.",
             log_one,
             here.body.id,
             date=day,

@@ -137,7 +137,10 @@ def lists(content, shown) -> None:
     with chase:
         st.header("For chasing answers", anchor=False)
         show.note("Where most likely nobody answers next time. It says nothing about what they think.")
-        for each in risk_words.for_chasing(shown):
+        found = risk_words.for_chasing(shown)
+        if not found:
+            st.text(f"In no {practice} of this choice is that more than a bare chance.")
+        for each in found:
             entry(each, risk_words.percent(each.row["p_silent_next"]))
 
 
@@ -161,8 +164,8 @@ def movement(content) -> None:
     with right:
         show.table(risk_words.movement_table(content), alt=f"Movement of {practices} between segments")
         show.note(
-            f"Number of {practices} by label, and in brackets by probability. Labels wait until a move is clear, so "
-            "they show too little movement; probabilities show too much."
+            f"Number of {practices}. Labels wait until a move is clear, so they show too little movement; probabilities "
+            "show too much."
         )
 
 
@@ -185,7 +188,7 @@ def basis(content) -> None:
         if figures is not None:
             show.table(figures, alt="Free clustering by method and number of groups")
             show.note(
-                "✓: the number of groups that the method would choose. Gap: higher speaks for groups. BIC: lower "
+                "✓: the number of groups that the method would choose. †: a group would be too small. Gap: higher speaks for groups. BIC: lower "
                 "does. Stability: similarity of the least stable group when the data are drawn again; from 0.75 a group "
                 "is called stable. None of these can prove that groups exist."
             )

@@ -83,7 +83,7 @@ silence says little about attitude practices cannot be ranked at all.
 
 On the same bodies, intervals one round ahead that should hold 50, 80 and 95% held 55, 85 and 97% of mean scores and
 51, 81 and 95% of the numbers who answered. The slope of the probability of silence was 1.01 to 1.06 by kind of body
-(1 is right). What your own rounds say is shown above on this page, with intervals.
+(1 is right). What a body's own rounds say stands on its page “How well does it do?”, with intervals.
 
 ### Subgroups
 
@@ -103,7 +103,8 @@ less engaged, which is why visits have another list. Rural and urban practices: 
 ### Privacy
 
 Answers are opened once, at close. Pages show segments, bands and rounded probabilities, never a count of people or an
-answer. Constants are learnt before the round that they score, so that no answer of a round rescales its own.
+answer. In a practice of one or two people, taking part comes near to speaking of persons, so reasons leave it out below
+five people invited. Constants are learnt before the round that they score, so that no answer of a round rescales its own.
 
 ### Sources of the form
 

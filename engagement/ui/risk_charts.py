@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engagement.risk.segments import NAMES, SEGMENTS
+from engagement.risk.segments import SEGMENTS
 from engagement.ui import risk_words
 from engagement.ui.charts import FONT, Style, _dress, _text, style
 from engagement.ui.risk_words import KIND_NAMES, KINDS, UNCLEAR, Shown
@@ -186,17 +186,14 @@ def movement_chart(content: Mapping[str, Any], theme: str | None = None) -> alta
     look = style(theme)
     frame = risk_words.movement_frame(content)
     frame = frame[frame["labels"] > 0].assign(label=frame["labels"].astype(str))
-    order = list(NAMES.values())
-    short = "split(datum.label, ' ')[0]"  # the table beside it has the names in full
+    order = list(risk_words.SHORT.values())
     x = alt.X(
         "now:N",
         scale=alt.Scale(domain=order),
-        axis=alt.Axis(orient="top", labelExpr=short, labelLimit=0, ticks=False),
+        axis=alt.Axis(orient="top", labelLimit=0, ticks=False),
         title="Now",
     )
-    y = alt.Y(
-        "before:N", scale=alt.Scale(domain=order), axis=alt.Axis(labelExpr=short, ticks=False), title="Before"
-    )
+    y = alt.Y("before:N", scale=alt.Scale(domain=order), axis=alt.Axis(ticks=False), title="Before")
     size = alt.Size(
         "labels:Q", scale=alt.Scale(domain=[0, frame["labels"].max()], range=[0, 900]), legend=None
     )

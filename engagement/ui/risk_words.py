@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 UNCLEAR = "not_clear"
 KINDS = (*SEGMENTS, UNCLEAR)
+# In headings of a grid that has to fit a phone; whatever stands beside it gives the names in full.
+SHORT = {kind: name.split(" ")[0] for kind, name in NAMES.items()}
 KIND_NAMES = NAMES | {UNCLEAR: "Not clear"}
 BY_RANK, BY_SILENCE, BY_NAME = SORTS = ("engagement", "silence", "name")
 SORT_NAMES = {
@@ -37,6 +39,9 @@ PROVISIONAL = (
 # Below so large a correlation silence says little about attitude, and participation does not enter the ranking.
 LITTLE = 0.15
 LISTED = 8
+WORTH_CHASING = 0.1
+# An expected number of practices that does not round to 0.
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -266,8 +271,8 @@ def for_visit(shown: Sequence[Shown], content: Mapping[str, Any]) -> list[Shown]
 
 
 def for_chasing(shown: Sequence[Shown]) -> list[Shown]:
-    """Those of these practices in which most likely nobody answers next time."""
-    known = [each for each in shown if each.row["p_silent_next"] is not None]
+    """Those of these practices in which most likely nobody answers next time, where that is more than a bare chance."""
+    known = [each for each in shown if (each.row["p_silent_next"] or 0) >= WORTH_CHASING]
     return sorted(known, key=lambda each: (-each.row["p_silent_next"], each.code))[:LISTED]
 
 
@@ -293,8 +298,8 @@ def movement_frame(content: Mapping[str, Any]) -> pandas.DataFrame:
     return pd.DataFrame(
         [
             {
-                "before": NAMES[before],
-                "now": NAMES[now],
+                "before": SHORT[before],
+                "now": SHORT[now],
                 "labels": int(found["raw"][i][j]),
                 "expected": float(found["expected"][i][j]),
                 "stayed": i == j,
@@ -306,15 +311,14 @@ def movement_frame(content: Mapping[str, Any]) -> pandas.DataFrame:
 
 
 def movement_table(content: Mapping[str, Any]) -> pandas.DataFrame:
-    """From rows to columns: practices by label, and in brackets by probability."""
-    import pandas as pd
-
-    found = content["movement"]
-    rows = [
-        [NAMES[before], *(f"{raw} ({expected:.0f})" for raw, expected in zip(*pair, strict=True))]
-        for before, *pair in zip(SEGMENTS, found["raw"], found["expected"], strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["Before", *NAMES.values()])
+    """Every way from segment to segment that anybody went by label or by probability, those who stayed first."""
+    frame = movement_frame(content)
+    gone = frame[(frame["labels"] > 0) | (frame["expected"] >= HALF)].sort_values(
+        ["stayed", "labels", "expected"], ascending=False
+    )
+    return gone.assign(labels=gone["labels"].astype(str), expected=gone["expected"].map("{:.0f}".format))[
+        ["before", "now", "labels", "expected"]
+    ].rename(columns={"before": "Before", "now": "Now", "labels": "By label", "expected": "By probability"})
 
 
 def movement_alt(content: Mapping[str, Any]) -> str:
@@ -342,15 +346,14 @@ def audit_table(content: Mapping[str, Any]) -> pandas.DataFrame | None:
 
     rows = [
         (
-            f"{each['method']}, {each['k']}" + (" ✓" if each["chosen"] else ""),
+            f"{each['method']}, {each['k']}{' ✓' if each['chosen'] else ''}{'' if each['admissible'] else ' †'}",
             number(each["gap"], 2),
             number(each["bic"], 0),
             number(each["jaccard"], 2),
-            "yes" if each["admissible"] else "no",
         )
         for each in figures
     ]
-    return pd.DataFrame(rows, columns=["Method, groups", "Gap", "BIC", "Stability", "Large enough"])
+    return pd.DataFrame(rows, columns=["Method, groups", "Gap", "BIC", "Stability"])
 
 
 # --- one practice -----------------------------------------------------------------------------------------------
