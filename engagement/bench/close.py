@@ -16,7 +16,8 @@ from engagement.bench import closing, ground
 from engagement.bench.result import Result
 from engagement.errors import EngagementError
 from engagement.intake import sealing
-from engagement.models import Participation, Round, SealedAnswer, random_id
+from engagement.models import Participation, Round, SealedAnswer
+from engagement.models.base import random_key
 
 RESPONSES = 60_000
 SECONDS, MEMORY = 30, 1_000
@@ -117,7 +118,7 @@ def _answer(database, round_id: int) -> None:
         return _box(round_, number, standing, seed)
 
     # In the order of their ids, so that the file grows at its end.
-    ids = sorted(random_id() for _ in standings)
+    ids = sorted(random_key() for _ in standings)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(ids), CHUNK):
             part = [

@@ -47,7 +47,7 @@ def bare(database: Database, keys: Keys, round_id: int) -> dict[str, Any]:
     with database.reading() as session:
         public_id = session.get(Round, round_id).public_id
     secret = SealedBox(keys.round_secret(public_id))
-    boxes, took, after = 0, 0.0, ""
+    boxes, took, after = 0, 0.0, -1
     table = SealedAnswer.__table__
     with database.reading() as session:
         while True:

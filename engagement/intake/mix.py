@@ -48,7 +48,7 @@ class Mixed:
 
 def _boxes(session: Session, round_id: int) -> Iterator[list[bytes]]:
     """The round's boxes a page at a time, so that a large round does not fill the memory."""
-    after = ""
+    after = -1
     while True:
         rows = session.execute(
             select(_sealed.c.id, _sealed.c.box)

@@ -23,7 +23,8 @@ from engagement import clock
 from engagement.access.audit import sha256
 from engagement.intake import links, sealing
 from engagement.intake.sheet import Sheet
-from engagement.models import Participation, Round, SealedAnswer, random_id
+from engagement.models import Participation, Round, SealedAnswer
+from engagement.models.base import random_key
 
 # SQLAlchemy's connection, or on SQLite the driver's own.
 Connected = Connection | sqlite3.Connection
@@ -356,7 +357,7 @@ def _mark_and_store(connection: Connected, sealed: Sealed, idem_key: str) -> boo
     }
     if _MARK.change(connection, mark) != 1:
         return False
-    _STORE.change(connection, {"id": random_id(), "round_id": sealed.round_id, "box": sealed.box})
+    _STORE.change(connection, {"id": random_key(), "round_id": sealed.round_id, "box": sealed.box})
     return True
 
 

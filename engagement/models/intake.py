@@ -1,18 +1,18 @@
 """Participation, sealed answers, and what the mix makes of them.
 
 The first table knows who may still answer (by the hash of a link), the second holds what was answered, and no
-column, id, order or time joins them. All four are stored in the order of their keys (`WITHOUT ROWID`), for an
-insertion order is a join.
+column, id, order or time joins them. All four are stored in the order of their keys, for an insertion order is a
+join: three have no row ids (`WITHOUT ROWID`), and a sealed answer's row id is its random key.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, LargeBinary
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from engagement.models.base import one_of, random_id
+from engagement.models.base import EVEN, one_of, random_id, random_key
 from engagement.models.body import STANDINGS
 
 COMMENT_CHOICES = ("quote", "theme", "hide")
@@ -38,12 +38,21 @@ class Participation(SQLModel, table=True):
 
 
 class SealedAnswer(SQLModel, table=True):
-    """An answer that nobody can read before close: one size a round, under a random id."""
+    """An answer that nobody can read before close: one size a round, under a random number.
+
+    Not without row ids, as the others are: rows of this size make that tree deep, and four times as dear to add to.
+    """
 
     __tablename__ = "sealed_answer"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (CheckConstraint(EVEN, name="not_counted"),)
 
-    id: str = Field(default_factory=random_id, max_length=32, primary_key=True)
+    id: int = Field(
+        default_factory=random_key,
+        # SQLite takes only the type INTEGER, of up to 64 bits, for the row id.
+        sa_type=BigInteger().with_variant(Integer(), "sqlite"),
+        sa_column_kwargs={"autoincrement": False},
+        primary_key=True,
+    )
     round_id: int = Field(foreign_key="round.id", index=True)
     box: bytes = Field(sa_type=LargeBinary)
 

@@ -15,8 +15,16 @@ from engagement import db
 from engagement.errors import Unsafe
 from engagement.intake.sealing import Opener
 from engagement.models import Comment, Participation, Release, Response, Round, SealedAnswer
-from tests.adversary.attack import chance_bound, everything_on_disk, guess, holders, log_place
-from tests.adversary.crowd import numbers_in, sheet_of
+from tests.adversary.attack import (
+    chance_bound,
+    drift_bound,
+    everything_on_disk,
+    guess,
+    hidden_columns,
+    holders,
+    log_place,
+)
+from tests.adversary.crowd import number_of, numbers_in, sheet_of
 from tests.adversary.naive import Naive
 
 
@@ -110,8 +118,36 @@ def test_boxes_have_one_length_and_do_not_open(survey, tmp_path):
         assert holders({"copy": copy.read_bytes()}, {"secret": bytes(opener._box._private_key)}) == []
 
 
+def test_sealed_answers_lie_in_no_order(survey):
+    """The table keeps boxes in the order of random numbers, row ids included, and no order of theirs is that of sending."""
+    database = survey.database
+    with database.reading() as session:
+        opener = Opener(survey.keys.round_secret(session.get(Round, survey.round_id).public_id))
+
+        def ordered(by: str) -> list[int]:
+            boxes = session.execute(text(f"SELECT box FROM sealed_answer {by}")).scalars()
+            return [number_of(opener(bytes(box)).answers) for box in boxes]
+
+        orders = {
+            "by id": ordered("ORDER BY id"),
+            "by round": ordered("WHERE round_id > 0 ORDER BY round_id, id"),
+        }
+        # PostgreSQL's rows say which transaction stored them, until the mix: there the seal alone protects.
+        if database.is_sqlite:
+            orders |= {"as it comes": ordered(""), "by row id": ordered("ORDER BY rowid")}
+        ids = session.exec(select(SealedAnswer.id)).all()
+    guesses = {name: guess(order, survey.submitted) for name, order in orders.items()}
+    print(f"{database.engine.dialect.name}, boxes: " + "; ".join(f"{n} {g}" for n, g in guesses.items()))
+    bound, drift = chance_bound(len(survey.submitted), 40), drift_bound(40)
+    assert {n: str(g) for n, g in guesses.items() if g.right > bound or g.drift > drift} == {}
+    assert sorted(orders["by id"]) == sorted(survey.submitted)
+    # Spread over all 62 bits: half above the middle, but for five standard deviations.
+    high = sum(key >= 1 << 62 for key in ids)
+    assert abs(high - len(ids) / 2) < 2.5 * len(ids) ** 0.5 and not any(key % 2 for key in ids)
+
+
 def test_naive_intake_gives_itself_away_while_open(database, answered, tmp_path):
-    """The same attackers read a naive intake's answers, see who answered, and match boxes by length and by its own key."""
+    """The same attackers read a naive intake's answers, see who answered, and match boxes by length, row and its own key."""
     naive = Naive(database)
     since = log_place(database)
     for number in answered.order:
@@ -123,7 +159,8 @@ def test_naive_intake_gives_itself_away_while_open(database, answered, tmp_path)
     needles = {words: words.encode() for words in map(answered.ref, answered.order)}
     assert len({line.split(" in ")[0] for line in holders(files, needles)}) == len(answered.order)
     with database.reading() as session:
-        boxes = [bytes(box) for box in session.execute(text("SELECT box FROM naive_box")).scalars()]
+        query = text(f"SELECT box FROM naive_box ORDER BY {hidden_columns(database)}")
+        boxes = [bytes(box) for box in session.execute(query).scalars()]
     # A backup of the whole folder takes the key along.
     folder = tmp_path / "naive"
     folder.mkdir()
@@ -136,3 +173,6 @@ def test_naive_intake_gives_itself_away_while_open(database, answered, tmp_path)
     by_size = guess(*by_length(boxes, truth, lengths))
     print(f"{database.engine.dialect.name}: naive boxes by length {by_size}, key in backup {len(truth)}")
     assert by_size.links and len({len(box) for box in boxes}) > 1
+    by_row_id = guess(truth, answered.order)
+    print(f"{database.engine.dialect.name}: naive boxes by hidden columns {by_row_id}")
+    assert by_row_id.links

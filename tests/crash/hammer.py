@@ -24,7 +24,8 @@ from engagement.db import Database
 from engagement.intake import links, sealing
 from engagement.intake.gather import Answer, store
 from engagement.intake.submit import DoorState, Outcome, look, submit
-from engagement.models import Participation, Round, SealedAnswer, random_id
+from engagement.models import Participation, Round, SealedAnswer
+from engagement.models.base import random_key
 from tests.adversary.crowd import sheet_of
 
 # Two forms a member: two processes that meet on one are either the same form twice or two forms on one link.
@@ -66,7 +67,7 @@ def check_then_write(database: Database, public_id: str, token: str, sheet, key:
         round_id, _, box, mine = _seal(session, public_id, token, sheet)
     with database.session() as session:
         session.execute(update(_ledger).where(mine).values(used=True, idem_key=key))
-        session.execute(insert(SealedAnswer.__table__).values(id=random_id(), round_id=round_id, box=box))
+        session.execute(insert(SealedAnswer.__table__).values(id=random_key(), round_id=round_id, box=box))
     return Outcome.STORED
 
 
@@ -80,7 +81,7 @@ def two_transactions(database: Database, public_id: str, token: str, sheet, key:
         if marked.rowcount != 1:
             return Outcome.ALREADY if entry.idem_key == key else Outcome.USED
     with database.session() as session:
-        session.execute(insert(SealedAnswer.__table__).values(id=random_id(), round_id=round_id, box=box))
+        session.execute(insert(SealedAnswer.__table__).values(id=random_key(), round_id=round_id, box=box))
     return Outcome.STORED
 
 
