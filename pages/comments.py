@@ -57,21 +57,28 @@ def one(here, entry: review.Entry, final: bool) -> None:
         note(f"Themes {'set by a reviewer' if entry.coded else 'found by the product'}: {chosen}")
         if final:
             return
-        if entry.choice == "quote":
+        quotable = entry.choice == "quote"
+        if quotable:
             decide(here, entry)
-        with st.expander("Correct the themes"), st.form(f"themes_{entry.id}"):
-            themes = st.multiselect(
-                "Themes",
-                list(THEMES),
-                default=[k for k in THEMES if k in entry.themes],
-                format_func=THEMES.get,
-            )
-            if st.form_submit_button("Save themes"):
+        with st.expander(
+            "Take words out, reject, or correct the themes" if quotable else "Correct the themes"
+        ):
+            if quotable:
+                change(here, entry)
+            with st.form(f"themes_{entry.id}"):
+                themes = st.multiselect(
+                    "Themes",
+                    list(THEMES),
+                    default=[key for key in THEMES if key in entry.themes],
+                    format_func=THEMES.get,
+                )
+                saved = st.form_submit_button("Save the themes")
+            if saved:
                 run(here, "The themes were saved.", review.code, entry.id, themes)
 
 
 def decide(here, entry: review.Entry) -> None:
-    """The decisions on a comment that may be quoted."""
+    """The decision at one press, and the way back."""
     with st.container(horizontal=True):
         if entry.status != "approved" and st.button(
             "Approve", key=f"approve_{entry.id}", type="primary", icon=":material/check:"
@@ -81,15 +88,22 @@ def decide(here, entry: review.Entry) -> None:
             "Undo", key=f"undo_{entry.id}", icon=":material/undo:"
         ):
             run(here, "The comment waits again, as it was at first.", review.undo, entry.id)
-    with st.expander("Take words out"), st.form(f"edit_{entry.id}"):
-        text = st.text_area("Delete what should go", value=entry.text, max_chars=2000)
-        if st.form_submit_button("Save"):
-            run(here, "The words were taken out. Now approve or reject it.", review.edit, entry.id, text)
-    if entry.status != "rejected":
-        with st.expander("Reject"), st.form(f"reject_{entry.id}"):
-            reason = st.text_input("Why it is not quoted", max_chars=300)
-            if st.form_submit_button("Reject"):
-                run(here, "The comment was rejected.", review.reject, entry.id, reason)
+
+
+def change(here, entry: review.Entry) -> None:
+    """The forms that take words out of a comment, or keep it from being quoted."""
+    with st.form(f"edit_{entry.id}", enter_to_submit=False):
+        text = st.text_area("Delete what should go; a mark will show where", value=entry.text, max_chars=2000)
+        cut = st.form_submit_button("Take the words out")
+    if cut:
+        run(here, "The words were taken out. Now approve or reject it.", review.edit, entry.id, text)
+    if entry.status == "rejected":
+        return
+    with st.form(f"reject_{entry.id}"):
+        reason = st.text_input("Why it should not be quoted", max_chars=300)
+        out = st.form_submit_button("Reject")
+    if out:
+        run(here, "The comment was rejected.", review.reject, entry.id, reason)
 
 
 def question(here, found: review.Question, final: bool) -> None:

@@ -41,7 +41,7 @@ def run(here, done: str, verb, *args, **kwargs) -> None:
 def headline(found: review.ForReview, history: list[dict]) -> None:
     """What the round says on its headline questions, and how the gap stands among the rounds."""
     content = found.content
-    st.text(f"{sentences.round_name(content)}, closed {sentences.closed_on(content)}. ")
+    st.text(f"{sentences.round_name(content)}, closed {sentences.closed_on(content)}.")
     st.text(sentences.participation_sentence(content))
     for item in sentences.headline_items(content):
         key = item["item"]
