@@ -38,6 +38,7 @@ EXAMPLES = """examples:
   engagement round launch 1 --yes --wait
   engagement round links 1 --out links.csv
   engagement gap --json
+  engagement practices --json
 
 Settings come from the environment: ENGAGEMENT_DATA is the folder of the database and the keys,
 ENGAGEMENT_DATABASE_URL points at PostgreSQL instead. docs/settings.md lists them all.

@@ -304,3 +304,45 @@ def test_shares_of_practices_are_never_all_or_none():
     assert [performance.share(x) for x in (0.0, 0.02, 0.5, 0.99, 1.0)] == [0.05, 0.05, 0.5, 0.95, 0.95]
     assert [performance.count(n) for n in (0, 4, 5, 40)] == [None, None, 5, 40]
     assert performance.share(float("nan")) is None
+
+
+def test_the_forecasts_judged_are_those_that_were_printed(installed):
+    """Each earlier round is forecast again to what its own assessment said, and judged by who then answered."""
+    invented = Invented.make(4, ticking=0.3)
+    body_id = installed.body(invented)
+    installed.bring(body_id, invented.past())
+    found = installed.assessed(body_id)
+    with installed.database.reading() as session:
+        rounds = session.exec(select(Round).order_by(Round.number)).all()
+        gathered = [gather.read(session, each) for each in rounds]
+        arranged = gather.arrange(gathered, read_practices(session, body_id))
+    past = performance._walk(arranged, [found[n]["constants"]["used"] for n in (1, 2, 3)])
+    assert sorted(past) == [1, 2]
+    for t, said in past.items():
+        printed = [row["p_silent_next"] for row in found[t + 1]["practices"]]
+        assert [build.printed(p, 0.05) for p in said.p_silent_next] == printed
+    silent = [each.answered[i] == 0 for each in gathered[2:] for i in each.asked]
+    judged = found[4]["performance"]["models"][0]
+    assert (judged["name"], judged["n"], judged["practices"]) == (performance.FILTER, 36, 18)
+    assert judged["base_rate"] == performance.share(np.mean(silent))
+    # Four silent practices in one round are too few to be counted.
+    last = found[4]["performance"]["last"]
+    assert sum(silent[18:]) == 4 and last["n"] == 18 and last["base_rate"] is None and last["explanation"]
+
+
+def test_visits_are_shared_out_by_size_of_roster(installed):
+    """The shares of either list, and of all practices, add up to one over the sizes of roster."""
+    invented = Invented.make(3)
+    body_id = installed.body(invented)
+    installed.bring(body_id, invented.past())
+    visits = installed.assessed(body_id)[3]["performance"]["visits"]["roster"]
+    assert [each["name"] for each in visits] == ["≤ 2", "3–5", "≥ 6"]
+    for name in ("share", "engagement", "silence"):
+        assert abs(sum(each[name] for each in visits) - 1) < 0.08
+
+
+def test_the_pooled_layer_is_not_used_and_says_why():
+    """With few bodies it cannot be learnt; with enough, nobody has trained it. How many there are is not said."""
+    few, enough = build._layer(3), build._layer(20)
+    assert not few["used"] and not enough["used"] and few["why"] != enough["why"]
+    assert " 3 bodies" not in few["why"]
