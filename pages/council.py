@@ -95,16 +95,26 @@ def comments(found: review.ForReview) -> None:
         if item["mark"] != "shown":
             st.text("Too few people wrote something for anything of it to be shown.")
             continue
-        st.text(f"{item['writers']} people wrote something. These may be quoted, in no order:")
-        for quote in item["quotes"]:
-            with st.container(border=True):
-                st.text(quote)
-        rows = [
-            {"Theme": theme["label"], "People": theme["n"] if theme["mark"] == "shown" else "not published"}
-            for theme in item["themes"]
-        ]
-        show.table(pd.DataFrame(rows), alt="How many people raised each theme, in bands")
-        show.note("A theme that fewer than ten people raised, or nobody, is not published.")
+        st.text(f"{item['writers']} people wrote something.")
+        raised = [theme for theme in item["themes"] if theme["mark"] == "shown"]
+        if raised:
+            rows = [{"Theme": theme["label"], "People": theme["n"]} for theme in raised]
+            show.table(pd.DataFrame(rows), alt="How many people raised each theme, in bands")
+        show.note(
+            "A theme that fewer than ten people raised, or nobody, is not listed."
+            if raised
+            else "No theme was raised by ten people or more."
+        )
+        count = len(item["quotes"])
+        if not count:
+            st.text("No comment may be quoted.")
+            continue
+        with st.expander(
+            "Read the comment" if count == 1 else f"Read the {count} comments that may be quoted"
+        ):
+            for quote in item["quotes"]:
+                with st.container(border=True):
+                    st.text(quote)
 
 
 def questions(here, found: review.ForReview, asks: bool, answers: bool) -> None:
