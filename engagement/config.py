@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engagement.errors import Invalid
@@ -13,7 +14,84 @@ SETTINGS = {
     "ENGAGEMENT_DATABASE_URL": "a PostgreSQL address to use instead of the SQLite file",
     "ENGAGEMENT_PUBLIC_URL": "the address that members and staff reach (default: http://localhost:8501)",
     "ENGAGEMENT_WORKER": "embedded (default): the app runs the worker in a thread; external: it does not",
+    "ENGAGEMENT_MAIL": "how mail goes: files, smtp, notify or off (default: files, and off behind https)",
+    "ENGAGEMENT_MAIL_FROM": "the sender's address where a body names none of its own",
+    "ENGAGEMENT_MAIL_PER_MINUTE": "the most messages in any minute (default: 30)",
+    "ENGAGEMENT_SMTP_HOST": "the mail server",
+    "ENGAGEMENT_SMTP_PORT": "its port (default: 587, with tls 465)",
+    "ENGAGEMENT_SMTP_SECURITY": "starttls (default), tls, or none for a server on this machine",
+    "ENGAGEMENT_SMTP_USER": "the account at the mail server, if it wants one",
+    "ENGAGEMENT_SMTP_PASSWORD": "its password",
+    "ENGAGEMENT_NOTIFY_KEY": "an API key of GOV.UK Notify",
+    "ENGAGEMENT_NOTIFY_TEMPLATE": "the id of a Notify template with subject ((subject)) and message ((body))",
+    "ENGAGEMENT_NOTIFY_URL": "another address of the Notify API",
 }
+MAIL_WAYS = ("files", "smtp", "notify", "off")
+SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class MailConfig:
+    """How mail leaves this installation. Secrets are kept out of its text."""
+
+    way: str = "off"
+    sender: str = ""
+    per_minute: int = 30
+    host: str = ""
+    port: int = 587
+    security: str = "starttls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    notify_key: str = field(default="", repr=False)
+    notify_template: str = ""
+    notify_url: str = ""
+
+    @classmethod
+    def load(cls, value: Callable[..., str], *, secure: bool) -> MailConfig:
+        """Read the settings. Raises `Invalid` for those that cannot be used, or would not be safe."""
+        way = value("ENGAGEMENT_MAIL", "off" if secure else "files")
+        if way not in MAIL_WAYS:
+            raise Invalid(f"ENGAGEMENT_MAIL must be one of {', '.join(MAIL_WAYS)}")
+        if way == "files" and secure:
+            raise Invalid(
+                "ENGAGEMENT_MAIL=files is for trying things out: it writes members' links to files and sends "
+                "nothing. Behind https choose smtp, notify or off"
+            )
+        security = value("ENGAGEMENT_SMTP_SECURITY", "starttls")
+        if security not in SMTP_PORTS:
+            raise Invalid("ENGAGEMENT_SMTP_SECURITY must be starttls, tls or none")
+        found = cls(
+            way=way,
+            sender=value("ENGAGEMENT_MAIL_FROM"),
+            per_minute=_whole(value("ENGAGEMENT_MAIL_PER_MINUTE", "30"), "ENGAGEMENT_MAIL_PER_MINUTE", 3000),
+            host=value("ENGAGEMENT_SMTP_HOST"),
+            port=_whole(
+                value("ENGAGEMENT_SMTP_PORT", str(SMTP_PORTS[security])), "ENGAGEMENT_SMTP_PORT", 65535
+            ),
+            security=security,
+            user=value("ENGAGEMENT_SMTP_USER"),
+            password=value("ENGAGEMENT_SMTP_PASSWORD"),
+            notify_key=value("ENGAGEMENT_NOTIFY_KEY"),
+            notify_template=value("ENGAGEMENT_NOTIFY_TEMPLATE"),
+            notify_url=value("ENGAGEMENT_NOTIFY_URL"),
+        )
+        if way == "smtp" and not found.host:
+            raise Invalid("ENGAGEMENT_MAIL=smtp needs ENGAGEMENT_SMTP_HOST")
+        if way == "smtp" and security == "none" and found.host not in LOOPBACK:
+            raise Invalid(
+                "ENGAGEMENT_SMTP_SECURITY=none is for a server on this machine only: links would be readable "
+                "on the way"
+            )
+        if way == "notify" and not (found.notify_key and found.notify_template):
+            raise Invalid("ENGAGEMENT_MAIL=notify needs ENGAGEMENT_NOTIFY_KEY and ENGAGEMENT_NOTIFY_TEMPLATE")
+        return found
+
+
+def _whole(text: str, name: str, highest: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= highest:
+        raise Invalid(f"{name} must be a whole number from 1 to {highest}")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -24,11 +102,17 @@ class Config:
     database_url: str
     public_url: str
     embedded_worker: bool
+    mail: MailConfig = MailConfig()
 
     @property
     def keys(self) -> Path:
         """Folder of round, link and panel keys; beside the database, never in it, never backed up."""
         return self.data / "keys"
+
+    @property
+    def outbox(self) -> Path:
+        """Folder of mail written as files. They hold links: only the owner reads them, and they are never backed up."""
+        return self.data / "outbox"
 
     @property
     def backups(self) -> Path:
@@ -62,9 +146,11 @@ class Config:
         worker = value("ENGAGEMENT_WORKER", "embedded")
         if worker not in ("embedded", "external"):
             raise Invalid("ENGAGEMENT_WORKER must be embedded or external")
+        public_url = value("ENGAGEMENT_PUBLIC_URL", "http://localhost:8501").rstrip("/")
         return cls(
             data=data,
             database_url=url or f"sqlite:///{data / 'engagement.sqlite'}",
-            public_url=value("ENGAGEMENT_PUBLIC_URL", "http://localhost:8501").rstrip("/"),
+            public_url=public_url,
             embedded_worker=worker == "embedded",
+            mail=MailConfig.load(value, secure=public_url.startswith("https://")),
         )

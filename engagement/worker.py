@@ -22,6 +22,7 @@ from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.intake import mix
 from engagement.intake.keys import Keys
+from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
 from engagement.rounds import opening, verbs
 
@@ -188,26 +189,43 @@ def pending(session: Session, body_id: int | None = None) -> int:
 
 
 class Embedded:
-    """The worker as a thread of the app, for installations of one process."""
+    """The worker and the sender of mail as two threads: a slow mail server must not hold a round up."""
 
     def __init__(self, config: Config, pause: float = PAUSE):
-        self._worker = Worker(db.get(config), Keys(config.keys))
+        database = db.get(config)
+        self._post = Post(database, config)
         self._pause = pause
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
+            for name, job in (("worker", Worker(database, Keys(config.keys))), ("post", self._post))
+        ]
 
     def start(self) -> None:
         """Begin to look for work every few seconds."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Stop after the step in hand."""
+        """Stop after the steps in hand."""
         self._stop.set()
-        self._thread.join(timeout=30)
+        self._post.stop.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
 
-    def _run(self) -> None:
+    def wait(self) -> None:
+        """Block until `stop` was called."""
+        self._stop.wait()
+
+    def _run(self, job: Worker | Post) -> None:
         while not self._stop.wait(self._pause):
             try:
-                self._worker.run_once()
-            except Exception:
-                log.exception("the worker's pass failed; it tries again")
+                job.run_once()
+            except Exception as error:
+                # A mail's error may quote an address: of the sender's, only the kind is logged.
+                log.error(
+                    "a pass of the %s failed: %s",
+                    type(job).__name__,
+                    type(error).__name__,
+                    exc_info=job is not self._post,
+                )

@@ -1,0 +1,68 @@
+"""A mail made ready to leave, at the moment it leaves: only here do a person's links exist."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from engagement import clock
+from engagement.config import Config
+from engagement.errors import NotFound
+from engagement.intake import links
+from engagement.messaging import results, settings, templates
+from engagement.messaging.keys import MailKeys, message_id, opt_out_token
+from engagement.messaging.recipients import Recipient
+from engagement.messaging.transport import Mail, Sender
+from engagement.models import STAFF_KINDS, Body, Message, Round
+from engagement.words import words_of
+
+
+def stop_url(public_url: str, token: str) -> str:
+    """The page on which a member says that they want fewer mails. Under `/a/`, of which nobody keeps a log."""
+    return f"{public_url}/a/stop/{token}"
+
+
+def shared(body: Body, round_: Round, public_url: str) -> dict[str, str]:
+    """What a template may say of the body and the round, whoever gets the mail."""
+    return words_of(body.words) | {
+        "organisation": body.name,
+        "round": round_.title,
+        "closes": clock.show_instant(round_.closes_at),
+        "practices": f"{public_url}/practices",
+    }
+
+
+def compose(
+    session: Session,
+    keys: MailKeys,
+    config: Config,
+    message: Message,
+    recipient: Recipient,
+    sender: Sender,
+) -> Mail:
+    """Write a message to its recipient. Raises `NotFound` when a results mail has no release to speak of."""
+    body, round_ = recipient.body, recipient.round
+    mail_key = keys.mail(body.id)
+    values = shared(body, round_, config.public_url) | {"person": recipient.person}
+    stop = None
+    if recipient.member_id is not None:
+        stop = stop_url(config.public_url, opt_out_token(mail_key, recipient.member_id))
+        values["stop"] = stop
+    if recipient.token is not None:
+        values["link"] = links.url(config.public_url, round_.public_id, recipient.token)
+    if message.kind == "published":
+        values["results"] = results.members_page(session, body, config.public_url)
+    elif message.kind in STAFF_KINDS:
+        content = results.newest(session, round_.id)
+        if content is None:
+            raise NotFound("There is no release to tell of.")
+        values |= {"verdict": results.verdict(content), "results": f"{config.public_url}/"}
+    footer = "staff" if message.kind in STAFF_KINDS else "member"
+    person = f"m{recipient.member_id}" if recipient.member_id is not None else f"a{recipient.account_id}"
+    return Mail(
+        to=recipient.address,
+        sender=sender,
+        words=templates.write(settings.template(session, body.id, message.kind), values, footer=footer),
+        key=message_id(mail_key, round_.public_id, message.kind, message.number, person),
+        stop=stop,
+        tried_before=message.attempts > 1,
+    )
