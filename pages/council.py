@@ -199,7 +199,7 @@ def members_page(here, place: results.Page, lead: bool) -> None:
     """Where every member reads the same, and who may find it."""
     st.header("The members’ page", anchor=False)
     st.text("Every member can read these results, with public questions and answers, without signing in:")
-    st.code(here.config.public_url + place.address, language=None)
+    st.code(here.config.public_url + place.address, language=None, wrap_lines=True)
     st.text(
         "Everybody may find it."
         if place.open
