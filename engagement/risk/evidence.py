@@ -120,8 +120,9 @@ def decide(round_: RoundAnswers, *, centre_known: bool = True) -> Evidence:
 
     A practice whose answers count in full is "practice"; one in which only those who agreed count is "agreed".
     A group speaks that holds at least `threshold` scored answers from three practices or more, none of them with more
-    than half; of several the one with the fewest answers, ties by the name of its kind. In a practice view every answer
-    counts and the body is the one group.
+    than half; of several the one with the fewest answers, ties by the name of its kind. In both cases all other answers
+    of the body must be none or at least `threshold` too: else the body's mean less this one would speak for the few.
+    In a practice view every answer counts and the body is the one group.
 
     `centre_known`: whether a release before left the body's mean. Without it, answers that count in too few places to
     be set against each other (ten, in three practices) cannot be set against anything, and do not count.
@@ -132,7 +133,7 @@ def decide(round_: RoundAnswers, *, centre_known: bool = True) -> Evidence:
     if round_.tier == PRACTICE_VIEW:
         countable, in_full = scored, np.ones(count, bool)
     else:
-        in_full = own >= round_.threshold
+        in_full = _clear(own, own.sum(), round_.threshold)
         countable = scored & (round_.agreed | in_full[round_.practice])
         if not centre_known and not _comparable(np.bincount(round_.practice[countable], minlength=count)):
             countable = np.zeros_like(countable)
@@ -169,7 +170,14 @@ def _speaking(
     practices = np.bincount(code[inside], own[inside] > 0, groups)
     largest = np.zeros(groups)
     np.maximum.at(largest, code[inside], own[inside])
-    return answers, (answers >= threshold) & (practices >= FEWEST_PRACTICES) & (2 * largest <= answers)
+    clear = _clear(answers, own.sum(), threshold)
+    return answers, clear & (practices >= FEWEST_PRACTICES) & (2 * largest <= answers)
+
+
+def _clear(answers: np.ndarray, total: int, threshold: int) -> np.ndarray:
+    """Whether these answers are enough, and all others of the body none or enough as well."""
+    rest = total - answers
+    return (answers >= threshold) & ((rest == 0) | (rest >= threshold))
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,6 +81,31 @@ def test_the_smallest_group_that_clears_the_threshold_speaks():
     assert list(heavy.group) == ["body"] * 4, "one practice holds more than half"
 
 
+def test_a_large_practice_speaks_only_beside_enough_others():
+    """With 14 of 20 answers a practice does not speak for itself, for the body's mean less its own would speak for six
+    people; with 14 of 24, or alone in the body, it does. A locality that leaves six others does not speak either."""
+    assert list(decide(round_of([14, 2, 2, 2])).labels) == ["body"] * 4
+    assert list(decide(round_of([14, 4, 4, 2])).labels) == ["practice", "body", "body", "body"]
+    assert list(decide(round_of([14])).labels) == ["practice"]
+    places = {"locality": ["A", "A", "A", "B", "B"]}
+    assert set(decide(round_of([5, 5, 5, 3, 3], groups=places)).labels) == {"body"}
+    assert decide(round_of([5, 5, 5, 5, 5], groups=places)).labels[0] == "locality:A"
+
+
+def test_one_large_practice_tells_no_more_than_the_body_does():
+    """Where one practice has most of a small body's answers, exchanging them with the others' changes no estimate: all
+    that is said of any practice comes from the body's mean, which is released, and from who took part."""
+    rng = np.random.default_rng(3)
+    scores = rng.integers(8, 41, 20) / 8
+    before = [round_of([14, 2, 2, 2], scores=scores), round_of([14, 2, 2, 2], scores=scores[::-1])]
+    after = [before[0], round_of([14, 2, 2, 2], scores=rng.permutation(scores))]
+    one, other = (assess(rounds, IN_FORCE, invited_next=[14, 2, 2, 2]) for rounds in (before, after))
+    assert [one.row(i) for i in range(4)] == [other.row(i) for i in range(4)]
+    assert np.allclose(one.now.mean, other.now.mean, atol=1e-12)
+    careless = [round_of([14, 4, 4, 2], scores=rng.integers(8, 41, 24) / 8) for _ in range(2)]
+    assert decide(careless[0]).countable.any(), "beside enough others it does speak"
+
+
 def test_a_practice_view_counts_every_answer_and_an_anonymous_round_none():
     """In a practice view each answer is its practice's, whatever the ticks; anonymous answers are nobody's."""
     view = decide(round_of([1, 1, 0, 1], tier=PRACTICE_VIEW, groups={"locality": ["A"] * 4}))
