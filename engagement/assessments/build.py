@@ -14,7 +14,6 @@ the next. Rounds up to it are read and nothing later. The content:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -28,6 +27,7 @@ from engagement.access import Actor, audit
 from engagement.access.audit import canonical, sha256
 from engagement.assessments import gather, performance
 from engagement.assessments.figures import MEASURE, POINTS, PROBABILITY, printed
+from engagement.assessments.read import checked
 from engagement.db import Database
 from engagement.models import Assessment, Round
 from engagement.risk import assess as risk
@@ -96,14 +96,14 @@ def _next(session: Session, body_id: int) -> list[Round]:
 
 
 def _past(session: Session, rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """The assessments of rounds, in their order."""
+    """The assessments of rounds, in their order. Raises `Conflict` for one that was changed."""
     found = session.exec(
         select(Assessment)
         .join(Round, Round.id == Assessment.round_id)
         .where(Assessment.round_id.in_([round_.id for round_ in rounds]))
         .order_by(Round.number)
     )
-    return [json.loads(each.content) for each in found]
+    return [checked(each) for each in found]
 
 
 def _bodies(session: Session) -> int:

@@ -28,13 +28,13 @@ def latest(session: Session, actor: Actor, body_id: int) -> dict[str, Any] | Non
     """
     actor.require(body_id, *READERS)
     found = session.exec(_of(body_id).order_by(Round.number.desc()).limit(1)).first()
-    return _checked(found) if found else None
+    return checked(found) if found else None
 
 
 def history(session: Session, actor: Actor, body_id: int) -> list[dict[str, Any]]:
     """All assessments in round order. Raises as `latest`."""
     actor.require(body_id, *READERS)
-    return [_checked(found) for found in session.exec(_of(body_id).order_by(Round.number))]
+    return [checked(found) for found in session.exec(_of(body_id).order_by(Round.number))]
 
 
 def one(session: Session, actor: Actor, body_id: int, practice_code: str) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def _rows(content: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     return {row["practice_id"]: row for row in content["practices"]} if content else {}
 
 
-def _checked(found: Assessment) -> dict[str, Any]:
+def checked(found: Assessment) -> dict[str, Any]:
+    """The content of a stored assessment. Raises `Conflict` where it does not match its hash."""
     if sha256(found.content) != found.content_hash:
         raise Conflict(
             "An assessment does not match its hash and is not shown. Tell the data protection officer."

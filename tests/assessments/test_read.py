@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from engagement.access import Actor, Role
-from engagement.assessments import meetings, read
-from engagement.errors import Conflict, NotFound
+from engagement.access import READERS, Actor, Role
+from engagement.assessments import build, meetings, read
+from engagement.errors import Conflict, NotAllowed, NotFound
 from engagement.roster import practices
 from engagement.worker import Worker
 from tests import support
@@ -41,13 +41,16 @@ def test_the_newest_and_all_of_them_are_read(body):
 
 
 def test_every_reader_of_the_body_may_read_and_nobody_else(body):
-    """Lead, governing body and council read; people of another body learn that there is nothing."""
+    """Lead, governing body and council read, a role that is no reader is refused; people of another body learn that there is nothing."""
     installed, body_id = body
     with installed.database.reading() as session:
-        for role in Role:
+        for role in READERS:
             actor = Actor("somebody", frozenset({(body_id, role)}))
             assert read.latest(session, actor, body_id)["of"] == 18
             assert read.one(session, actor, body_id, "P003")["name"] == "Practice 3"
+        for role in set(Role) - set(READERS):
+            with pytest.raises(NotAllowed):
+                read.latest(session, Actor("somebody", frozenset({(body_id, role)})), body_id)
         stranger = Actor("stranger", frozenset({(body_id + 1, Role.LEAD)}))
         for verb in (read.latest, read.history):
             with pytest.raises(NotFound):
@@ -59,7 +62,7 @@ def test_every_reader_of_the_body_may_read_and_nobody_else(body):
 
 
 def test_what_was_changed_behind_our_back_is_not_shown(body):
-    """An assessment that does not match its hash is refused."""
+    """An assessment that does not match its hash is refused, and no later round is assessed on top of it."""
     installed, body_id = body
     with installed.database.session() as session:
         if installed.database.is_sqlite:
@@ -69,6 +72,10 @@ def test_what_was_changed_behind_our_back_is_not_shown(body):
         session.execute(text("UPDATE assessment SET content = content || ' '"))
     with pytest.raises(Conflict, match="hash"), installed.database.reading() as session:
         read.latest(session, READER, body_id)
+    later = Invented.make(4, ticking=0.3)
+    installed.bring(body_id, later.past(first=4))
+    with pytest.raises(Conflict, match="hash"):
+        build.ensure(installed.database, body_id)
 
 
 def test_one_practice_shows_what_is_open_and_never_a_count(body):
