@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement.comments.redact import REMOVED, Redactor, cut, distance, fold, slips
@@ -189,6 +189,7 @@ def test_planted_names_do_not_leak():
     assert exact == [] and slipped == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_redaction_takes_any_text_and_leaves_no_exact_name(before, after):
     """Whatever surrounds a surname, it does not survive between spaces, and nothing fails."""
@@ -229,6 +230,7 @@ def test_nothing_can_be_added_or_moved(after):
         cut("a b", after)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["we", "told", "not", "[name]", "it", ".", "them"]), max_size=12), st.data())
 def test_any_selection_of_words_is_a_cut(words, data):
     """Whatever words are kept, they stand there in their order, and nothing else but marks does."""
