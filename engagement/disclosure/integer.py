@@ -137,9 +137,8 @@ class _Search:
         self.rows, self.kept = self.pool, set()
         self.proof: list[np.ndarray] = []
         # Answers held in these cells add up; those of several rounds may be one person's.
-        self.adds_up = (
-            (self.blocks == WHOLE)[self.block] if len(self.blocks) > 1 else np.ones(len(found.size), bool)
-        )
+        self.adding = int(np.argmax(self.blocks == WHOLE))  # people who are one unknown, or the only block
+        self.adds_up = (self.block == self.adding) & ((self.blocks == WHOLE).any() | (len(self.blocks) == 1))
         self._model = None
 
     def run(self, start: np.ndarray) -> Witness | None:
@@ -230,22 +229,26 @@ class _Search:
         found = self.found
         new_f = rows + 1 - (target if favourable else 0)
         new_u = found.size - rows + 1 - (0 if favourable else target)
-        used = np.bincount(self.block, weights=f + u, minlength=len(self.blocks)).astype(np.int64)
-        # One person in hand shows an answer in every round: the rounds do not add up, but take from what is shown whole.
-        whole = self.blocks == WHOLE
-        shown_whole, most = used[whole].sum(), used[~whole].max(initial=0)
-        left = (self.limits.intruder - shown_whole - np.where(whole, most, used))[self.block]
+        left = self._left(f + u)[self.block]
         others = found.size - target  # somebody of the cell stays unknown, or nobody is left to expose
         ways_f = (new_f <= found.favourable) & (new_f - f <= left) & (new_f + u <= others)
         ways_u = (new_u <= found.unfavourable) & (new_u - u <= left) & (new_u + f <= others)
         return ways_f, ways_u, new_f, new_u
 
-    def _out_of_reach(self, ways: np.ndarray, held: int) -> bool:
-        """Whether so many solutions need answers from different cells that the intruder cannot refute them all."""
+    def _left(self, held: np.ndarray) -> np.ndarray:
+        """How many more answers of each block the intruder may come to hold. Somebody in hand shows an answer in every
+        round: so rounds do not add up among each other, but each adds to the people who are one unknown."""
+        used = np.bincount(self.block, weights=held, minlength=len(self.blocks)).astype(np.int64)
+        whole = self.blocks == WHOLE
+        others = np.where(whole, used[~whole].max(initial=0), used)
+        return self.limits.intruder - used[whole].sum() - others
+
+    def _out_of_reach(self, ways: np.ndarray, left: int) -> bool:
+        """Whether so many solutions need answers from different cells that `left` more cannot refute them all."""
         if len(self.blocks) > 1:
             ways = ways[~ways[:, ~self.adds_up].any(axis=1)]
         count, taken = ways.sum(axis=1), np.zeros(ways.shape[1], dtype=bool)
-        for _ in range(self.limits.intruder - held + 1):
+        for _ in range(left + 1):
             apart = np.flatnonzero(~ways[:, taken].any(axis=1)) if taken.any() else np.arange(len(ways))
             if not len(apart):
                 return False
@@ -285,9 +288,14 @@ class _Search:
             rows = np.concatenate([rows, more])
             self.rows = np.concatenate([rows, self.rows])
         ways_f, ways_u, new_f, new_u = self._ways(rows, target, favourable, f, u)
-        if self._out_of_reach(ways_f | ways_u, int((f + u).sum())):
+        left = int(self._left(f + u)[self.adding])
+        if self._out_of_reach(ways_f | ways_u, left):
             return None
         at = int(np.argmin(ways_f.sum(axis=1) + ways_u.sum(axis=1)))
+        if left == 1 and not (ways_f | ways_u)[:, ~self.adds_up].any():
+            # The last answer has to refute all that is left by itself.
+            ways_f, ways_u = ways_f.all(axis=0)[None], ways_u.all(axis=0)[None]
+            new_f, new_u, at = new_f[[at]], new_u[[at]], 0
         more = [(_with(f, other, new_f[at]), u) for other in np.flatnonzero(ways_f[at])]
         more += [(f, _with(u, other, new_u[at])) for other in np.flatnonzero(ways_u[at])]
         for in_hand in more:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from engagement.disclosure import Count, Limits, audit_integer, print_gap_points, print_share
-from engagement.disclosure.views import ASSUMED, Claim, CountFigure, GapFigure, Ledger, ShareFigure, cells
+from engagement.disclosure.views import (
+    ASSUMED,
+    TRUE,
+    Claim,
+    CountFigure,
+    GapFigure,
+    Ledger,
+    ShareFigure,
+    cells,
+)
 from tests.disclosure.oracle import exposed, possible
 
 SAMPLED_MISS = 1  # seed of a body of 40 that four random trios leave unexposed, and another trio does not
@@ -110,6 +119,31 @@ def test_agrees_with_listing_over_two_rounds(change):
         outcomes.append(verdict.safe)
     assert {True, False} <= set(outcomes)
     assert (refuted > 0) == (change > 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_knowing_who_kept_their_answer_is_no_less_than_listing(seed):
+    """An intruder who knows who kept their answer, and holds one person's answers of both rounds, exposes nobody in what
+    passes, by listing; and what is refused at one round's answers of each is mostly refused for a reason."""
+    rng = np.random.default_rng(seed)
+    ledger = body(rng, int(rng.integers(6, 8)), rounds=2, change=0.4)
+    views = printed(ledger, rng)
+    verdict = audit_integer(cells(ledger, views, steady=TRUE), Limits(intruder=1))
+    solutions = possible(ledger, views)
+    rows = {p: np.flatnonzero(ledger.person == p) for p in set(ledger.person.tolist())}
+    for own in rows.values():
+        if len(set(ledger.favourable[own].tolist())) == 1:
+            solutions = solutions[(solutions[:, own] == solutions[:, own[:1]]).all(axis=1)]
+    found = False
+    for held in [np.array([], dtype=int), *rows.values()]:
+        left = solutions[(solutions[:, held] == ledger.favourable[held]).all(axis=1)]
+        constant = (left == left[0]).all(axis=0)
+        constant[held] = False
+        found = found or bool(constant.any())
+    assert not (verdict.safe and found)
+    if not verdict.safe and not found:
+        changed = [own for own in rows.values() if len(set(ledger.favourable[own].tolist())) > 1]
+        assert len(changed) > 1, "only different changed people in different rounds are more than one person"
 
 
 def test_a_safe_verdict_carries_its_proof():
