@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlmodel import Session
 
 from engagement.instrument.bank import favourable as is_favourable
@@ -55,19 +55,22 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         select(
             _response.c.standing,
             _response.c.practice_id,
-            _response.c.strata,
+            cast(_response.c.strata, Text).label("strata"),
             _response.c.panel_before,
             _response.c.panel_now,
-            _response.c.answers,
+            cast(_response.c.answers, Text).label("answers"),
         )
         .where(_response.c.round_id == round_.id)
         .order_by(_response.c.id)
     ).all()
+    # As text, for a large round's many small documents are read much faster in one.
+    given = json.loads("[" + ",".join(row.answers for row in rows) + "]")
+    strata = _strata([row.strata for row in rows])
     index = {arm: place for place, arm in enumerate(ARMS)}
     favourable, score, dont_know = {}, {}, {}
     for item in items:
         key = item["key"]
-        favourable[key], score[key], dont_know[key] = _item(item, [row.answers.get(key) for row in rows])
+        favourable[key], score[key], dont_know[key] = _item(item, [answers.get(key) for answers in given])
     return Answers(
         arm=np.array([index.get(row.standing, -1) for row in rows], dtype=np.int64),
         practice=np.array(
@@ -78,10 +81,19 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         favourable=favourable,
         score=score,
         dont_know=dont_know,
-        strata={name: np.array([row.strata.get(name) for row in rows], dtype=object) for name in STRATA},
+        strata=strata,
         before=np.array([row.panel_before for row in rows], dtype=object),
         now=np.array([row.panel_now for row in rows], dtype=object),
     )
+
+
+def _strata(texts: list[str]) -> dict[str, np.ndarray]:
+    """The strata of each row from their texts, of which there are few different ones."""
+    different, at = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
+    read = [json.loads(text) for text in different.tolist()]
+    return {
+        name: np.array([one.get(name) for one in read] or [None], dtype=object)[at.ravel()] for name in STRATA
+    }
 
 
 def _item(item: dict[str, Any], given: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,9 +118,9 @@ class Invited:
 def invited(session: Session, round_: Round) -> Invited:
     """Read a round's roster without its names."""
     rows = session.execute(
-        select(RoundRoster.standing, RoundRoster.strata).where(RoundRoster.round_id == round_.id)
+        select(RoundRoster.standing, cast(RoundRoster.strata, Text)).where(RoundRoster.round_id == round_.id)
     ).all()
     return Invited(
         np.array([standing for standing, _ in rows], dtype=object),
-        {name: np.array([strata.get(name) for _, strata in rows], dtype=object) for name in STRATA},
+        _strata([strata for _, strata in rows]),
     )
