@@ -18,7 +18,8 @@ test: $(VENV)/test.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 bench: $(VENV)/test.installed
 	$(BIN)/engagement bench
