@@ -106,7 +106,7 @@ def change(here, entry: review.Entry) -> None:
         run(here, "The comment was rejected.", review.reject, entry.id, reason)
 
 
-def question(here, found: review.Question, final: bool) -> None:
+def question(here, round_id: int, found: review.Question, final: bool) -> None:
     """One open question: its comments in four lists, a few at a time."""
     st.header(safe_md(found.text), anchor=False)
     if found.writers is None:
@@ -131,11 +131,15 @@ def question(here, found: review.Question, final: bool) -> None:
         note(f"Page {page} of {pages}")
     for entry in entries[(page - 1) * PAGE : page * PAGE]:
         one(here, entry, final)
-    if found.suggested:
-        with st.expander("Words that may be themes of their own"):
-            st.text("Words that often stand together in comments and belong to none of the eight themes.")
-            for words in found.suggested:
+    with st.expander("Look for themes that the list lacks"):
+        st.text("Words that often stand together in these comments and belong to none of the eight themes.")
+        if st.button("Look", key=f"suggest_{found.item}"):
+            with here.database.reading() as session:
+                lists = review.suggestions(session, here.actor, round_id, found.item)
+            for words in lists:
                 st.text("• " + ", ".join(words))
+            if not lists:
+                st.text("There are too few comments, or no such words.")
 
 
 def publishing(here, queue: review.Queue) -> None:
@@ -195,7 +199,7 @@ def main() -> None:
     with st.expander("What you can do, and cannot"):
         st.markdown(RULES)
     for found in queue.questions:
-        question(here, found, queue.published)
+        question(here, queue.round_id, found, queue.published)
     publishing(here, queue)
 
 

@@ -67,7 +67,6 @@ class Question:
     text: str
     writers: str | None
     entries: tuple[Entry, ...]
-    suggested: tuple[tuple[str, ...], ...]
 
     def waiting(self) -> int:
         """How many quotes are not decided on yet."""
@@ -244,12 +243,19 @@ def queue(session: Session, actor: Actor, round_id: int) -> Queue:
                 text=item["text"],
                 writers=disclosure.band(len(rows)) if rows else None,
                 entries=tuple(entries),
-                suggested=tuple(suggest([entry.text for entry in entries])),
             )
         )
     return Queue(
         round_.id, round_.number, round_.title, tuple(questions), _release(session, round_id) is not None
     )
+
+
+def suggestions(session: Session, actor: Actor, round_id: int, item: str) -> list[tuple[str, ...]]:
+    """Words that often stand together in an item's comments and belong to no theme of the frame; never a text."""
+    found = next((q for q in queue(session, actor, round_id).questions if q.item == item), None)
+    if found is None:
+        raise NotFound("There is no such open question.")
+    return suggest([entry.text for entry in found.entries])
 
 
 def _act(session: Session, actor: Actor, comment_id: str) -> tuple[Comment, CommentReview, Round]:

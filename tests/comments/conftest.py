@@ -34,7 +34,7 @@ WORDS = [
     "We have no time for the paperwork of Person 7.",
     "Dr Featherstone decides and nobody listens.",
     "District nurses never reach Practice 3.",
-    "Ring me on 01632 960123.",
+    "Ring me on 01632 960123 about parking permits.",
     "Emails are clear, thank you.",
 ]
 

@@ -84,6 +84,14 @@ def test_themes_are_set_by_hand(open_page, said):  # noqa: F811
     assert safe_md("Themes set by a reviewer: Access to services, Training") in said(app)
 
 
+def test_themes_that_the_list_lacks_are_looked_for_when_asked(open_page, said):  # noqa: F811
+    """With few comments there is nothing to suggest, and the page says so only when asked."""
+    app, _ = open_page()
+    assert "too few comments" not in said(app)
+    press(app, "Look")
+    assert "There are too few comments, or no such words." in said(app)
+
+
 def test_too_few_writers_show_nothing(open_page, said):  # noqa: F811
     """Below ten writers there is no text, no count and nothing to publish."""
     app, _ = open_page(quotes=5, themes=2, hidden=0)

@@ -239,6 +239,21 @@ def test_published_comments_that_were_tampered_with_are_not_shown(commented):
         review.published(session, made.body_id)
 
 
+def test_suggestions_are_the_reviewers_and_words_alone(commented):
+    """From thirty comments on, words that at least three wrote are suggested, to the reviewer and to nobody else."""
+    made = commented(quotes=40, themes=0, hidden=0)
+    with made.database.reading() as session:
+        lists = review.suggestions(session, made.people["reviewer"], made.round_id, "one_thing")
+        with pytest.raises(NotFound):
+            review.suggestions(session, made.people["reviewer"], made.round_id, "owned")
+        with pytest.raises(NotAllowed):
+            review.suggestions(session, made.people["council"], made.round_id, "one_thing")
+    words = {word for each in lists for word in each}
+    assert {"parking", "permits"} <= words and not any(
+        "featherstone" in word or len(word) < 3 for word in words
+    )
+
+
 def test_a_round_without_results_has_no_review(commented):
     """An open round, or one still being checked, has no review."""
     made = commented()
