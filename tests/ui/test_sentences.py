@@ -176,7 +176,6 @@ def test_other_questions_are_explored(item):
     assert "look into" not in sentences.change_sentence(item(change=change | {"explored": False}))
 
 
-
 def test_a_verdict_in_the_table_names_its_round_only_where_it_is_not_the_one_before(release, item):
     """The table leaves out what its reader knows."""
     near = item("owned", change={"since": 8, "verdict": "wider", "points": 10})
