@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ from engagement.config import Config
 from engagement.db import Database
 from engagement.errors import EngagementError, Invalid, NotFound
 from engagement.intake.keys import Keys
-from engagement.models import TIERS, Body
-from engagement.worker import PAUSE, Worker, pending
+from engagement.messaging.post import Post
+from engagement.models import MESSAGE_KINDS, TIERS, Body
+from engagement.worker import Embedded, Worker, pending
 
 REFUSED, UNWELL = 1, 3
+MAIL_LATE = timedelta(hours=4)
 EXAMPLES = """examples:
   engagement demo --links 2
   engagement import practices epraccur.csv --commissioner 00K --yes
@@ -390,16 +392,115 @@ def _round_links(args, context: Context) -> int:
 def cmd_worker(args, context: Context) -> int:
     if args.once:
         steps = context.work()
-        say(args, {"steps": steps}, f"{steps} steps done.")
+        mails = Post(context.database, context.config).run_once()
+        say(args, {"steps": steps, "mails": mails}, f"{steps} steps done, {mails} messages settled.")
         return 0
-    stop = threading.Event()
+    worker, stopped = Embedded(context.config), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    worker = Worker(context.database, context.keys)
+        signal.signal(name, lambda *_: stopped.set())
     print("The worker runs. Stop it with Ctrl-C.", file=sys.stderr)
-    while not stop.is_set():
-        worker.run_once()
-        stop.wait(PAUSE)
+    worker.start()
+    stopped.wait()
+    worker.stop()
+    return 0
+
+
+def cmd_messages(args, context: Context) -> int:
+    return {
+        "list": _messages_list,
+        "retry": _messages_retry,
+        "test": _messages_test,
+        "bounce": _messages_bounce,
+    }[args.what](args, context)
+
+
+def _messages_list(args, context: Context) -> int:
+    from engagement.messaging import bounces, desk
+    from engagement.messaging.templates import KIND_NAMES
+
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+        found = desk.look(session, context.actor, body.id, context.config)
+        letters = bounces.dead_letters(session, context.actor, body.id)
+        people = bounces.undeliverable(session, context.actor, body.id)
+    data = {
+        "way": found.way,
+        "sender": found.sender,
+        "trouble": found.trouble,
+        "next_reminder_at": found.reminder_at and found.reminder_at.isoformat(),
+        "sent": [vars(row) | {"queued_at": row.queued_at.isoformat()} for row in found.sent],
+        "undelivered": [{"address": row.address, "reason": row.reason} for row in letters],
+        "undeliverable": [{"member_id": row.ref, "address": row.address} for row in people],
+    }
+    lines = [desk.WAYS[found.way], *([f"HELD UP: {found.trouble}"] if found.trouble else [])]
+    lines += [
+        f"round {row.round:>3}  {KIND_NAMES[row.kind]} {row.number}: {row.people} people, queued "
+        f"{clock.show_instant(row.queued_at)}{', still leaving' if row.left else ''}"
+        for row in found.sent
+    ]
+    if found.reminder_at:
+        lines.append(f"The next reminder leaves on {clock.show_instant(found.reminder_at)}, or later.")
+    lines += [f"undelivered    {row.address}: {row.reason}" for row in letters]
+    lines += [
+        f"no such mailbox  {row.address} (member {row.ref}): correct it in the roster" for row in people
+    ]
+    say(args, data, "\n".join(lines))
+    return 0
+
+
+def _messages_retry(args, context: Context) -> int:
+    from engagement.errors import Conflict
+    from engagement.messaging import bounces
+
+    done = late = 0
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        for letter in bounces.dead_letters(session, context.actor, body.id):
+            try:
+                bounces.retry(session, context.actor, body.id, letter.id)
+                done += 1
+            except Conflict:
+                late += 1
+    say(
+        args,
+        {"retried": done, "too_late": late},
+        f"{done} messages are tried again" + (f"; for {late} it is too late." if late else "."),
+    )
+    return 0
+
+
+def _messages_test(args, context: Context) -> int:
+    from engagement.messaging import desk
+
+    if not args.target:
+        raise Invalid("Say to which address: engagement messages test ADDRESS")
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+        desk.send_example(session, context.actor, body.id, context.config, args.kind, args.target)
+    say(args, {"to": args.target}, f"A test message has left for {args.target}.")
+    return 0
+
+
+def _messages_bounce(args, context: Context) -> int:
+    from engagement.messaging import bounces
+
+    if not args.target:
+        raise Invalid("Give an address, or a file that holds a notice of non-delivery (- for standard input)")
+    if args.target != "-" and "@" in args.target and not Path(args.target).exists():
+        found = [bounces.Bounced(args.target, not args.soft)]
+    elif args.target == "-":
+        found = bounces.read_notice(sys.stdin.buffer.read())
+    else:
+        if not Path(args.target).is_file():
+            raise Invalid(f"There is no file {args.target}.")
+        found = bounces.read_notice(Path(args.target).read_bytes())
+    with context.database.session() as session:
+        known = [b for b in found if bounces.bounced(session, context.actor, b.address, hard=b.hard)]
+    say(
+        args,
+        {"bounced": [vars(b) for b in known]},
+        f"{len(known)} addresses noted, {sum(b.hard for b in known)} of them get no more mail.",
+    )
     return 0
 
 
@@ -580,10 +681,12 @@ def cmd_doctor(args, context: Context) -> int:
     with context.database.reading() as session:
         broken = audit.verify(session)
         waiting = pending(session)
+        from engagement.messaging import outbox
         from engagement.models import Round
 
         troubles = session.exec(select(Round.number, Round.trouble).where(Round.trouble.is_not(None))).all()
         opened = session.exec(select(Round).where(Round.state.in_(("open", "closing")))).all()
+        late = outbox.oldest(session)
     check(
         broken is None,
         "the audit log is whole" if broken is None else f"the audit log breaks at line {broken}",
@@ -597,6 +700,12 @@ def cmd_doctor(args, context: Context) -> int:
         check(
             context.keys.holds_round(round_.public_id),
             f"the keys of round {round_.number} are in the key folder",
+        )
+    if context.config.mail.way != "off":
+        waits = late is not None and clock.now() - late > MAIL_LATE
+        check(
+            not waits,
+            f"mail has waited since {clock.show_instant(late)}" if waits else "no mail waits for long",
         )
     folder = context.config.keys
     if folder.exists():
@@ -690,6 +799,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("round", type=int, metavar="NUMBER")
     made.add_argument("--out", required=True, metavar="FILE")
+
+    one = command("messages", cmd_messages, "how mail stands; try again, send a test, note a bounce")
+    one.add_argument("what", choices=("list", "retry", "test", "bounce"))
+    one.add_argument("target", nargs="?", help="the address to test or that bounced, or the file of a notice")
+    one.add_argument("--kind", choices=MESSAGE_KINDS, default="invitation", help="which message to test")
+    one.add_argument("--soft", action="store_true", help="the address is right, the mailbox full or busy")
 
     one = command("worker", cmd_worker, "run the worker: opens, mixes and releases rounds")
     one.add_argument("--once", action="store_true", help="do what is due and stop")

@@ -213,10 +213,6 @@ class Embedded:
         for thread in self._threads:
             thread.join(timeout=30)
 
-    def wait(self) -> None:
-        """Block until `stop` was called."""
-        self._stop.wait()
-
     def _run(self, job: Worker | Post) -> None:
         while not self._stop.wait(self._pause):
             try:

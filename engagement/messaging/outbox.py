@@ -143,6 +143,18 @@ def any_due(now: datetime, quiet_bodies: list[int]):
     return select(Message.id).where(due(now, quiet_bodies)).limit(1)
 
 
+def oldest(session: Session) -> datetime | None:
+    """Since when the mail that was due first has waited, None when none is due. For the operator's checks.
+
+    Reminders wait over quiet days and do not count.
+    """
+    return session.exec(
+        select(func.min(Message.due_at)).where(
+            Message.state != "done", Message.kind != "reminder", Message.due_at <= clock.now()
+        )
+    ).one()
+
+
 def allowed(clock_row: MailClock, now: datetime, per_minute: int, most: int) -> tuple[int, datetime]:
     """How many mails may leave now, at most `most`, and what the clock says after that many.
 

@@ -58,6 +58,7 @@ ASIDE = (
 )
 RUNNING = (
     ("rounds.py", "Rounds", ":material/event_repeat:", "Prepare, launch and close rounds."),
+    ("messages.py", "Messages", ":material/mail:", "Invitations, reminders, and what did not arrive."),
     ("meetings.py", "Meetings", ":material/groups:", "When meetings were held, and who came."),
     ("roster.py", "Roster", ":material/badge:", "Practices, members and their dated roles."),
     ("instrument.py", "Instrument", ":material/quiz:", "The questions and their wordings."),

@@ -15,6 +15,7 @@ from engagement.web.answer import AnswerPages, no_such_link
 from engagement.web.export import Exports
 from engagement.web.headers import Guard
 from engagement.web.health import Health
+from engagement.web.mail import MailPages
 from engagement.web.plain import serve_file
 from engagement.web.results import ResultsPages, no_such_page
 from engagement.web.staff import StaffPages
@@ -26,9 +27,12 @@ GZIP_FROM = 500
 def routes(config: Config) -> list[BaseRoute]:
     """The plain routes, to be mounted before Streamlit's."""
     answer, staff, exports, health = AnswerPages(config), StaffPages(config), Exports(config), Health(config)
-    results = ResultsPages(config)
+    results, mail = ResultsPages(config), MailPages(config)
     both = ["GET", "POST"]
     return [
+        # Under /a/ too, of which neither we nor the proxy keep a log.
+        Route("/a/stop/{token}", mail.stop, methods=both),
+        Route("/a/again", mail.again, methods=both),
         Route("/a/{round}/{token}", _endpoint(answer), methods=both),
         Route("/a/{rest:path}", no_such_link, methods=both),
         Route("/r/{code}/{key}", results.show),

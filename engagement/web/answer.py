@@ -411,7 +411,8 @@ def unknown() -> Response:
     return calm(
         "This link does not work",
         "It may be incomplete: copy the whole link from your invitation, or open it from there.",
-        "If it still does not work, ask whoever sent you the invitation for your link.",
+        "If it still does not work, ask for your link again, or ask whoever sent you the invitation.",
+        link=("/a/again", "Ask for your link again"),
         status=404,
     )
 

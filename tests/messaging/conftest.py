@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
+from aiosmtpd.controller import Controller
 from sqlmodel import select
 
 from engagement import clock
@@ -111,6 +114,25 @@ class Office:
             for name, value in values.items():
                 query = query.where(getattr(Message, name) == value)
             return list(session.exec(query).all())
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def smtp_server(handler, *, make=Controller, **options):
+    """A real SMTP server on loopback; yields its port."""
+    port = free_port()
+    controller = make(handler, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
 
 
 @pytest.fixture
