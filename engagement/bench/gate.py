@@ -156,3 +156,45 @@ def _move_on(
         if all(by_standing.values()):
             chance.choice(by_standing["grassroots"])["standing"] = "leader"
             chance.choice(by_standing["leader"])["standing"] = "grassroots"
+
+
+def usefulness(say, *, bodies: int, number: int, seed: int = 0) -> dict[str, float]:
+    """What the gate leaves of bodies of 40 to 110 people, 50 to 95% favourable, over `number` rounds of one item.
+
+    Rates over the rounds in which 12 leaders or more answered: `headline` (the gap is printed), `bound` (with a cap),
+    `alone` (without its arms), `unclear` (both arms capped at the same end); `cells`, share of planned cells printed;
+    `error`, mean absolute error of an uncapped gap in points; `rounds`, how many.
+    """
+    found: dict[str, list[float]] = {name: [] for name in ("headline", "bound", "alone", "unclear", "cells")}
+    errors = []
+    for body in range(seed, seed + bodies):
+        chance = np.random.default_rng(body)
+        past: list[Earlier] = []
+        made = rounds(
+            body,
+            people=int(chance.integers(40, 111)),
+            leaders=18,
+            number=number,
+            favourable=float(chance.uniform(0.5, 0.95)),
+        )
+        for answers in made:
+            decision = decide(Plan(THRESHOLD, TABLES), answers, past)
+            past.append(Earlier(answers, decision.figures))
+            y, leader = answers.favourable["item 1"], answers.tables["standing"] == "leader"
+            if np.sum(~np.isnan(y[leader])) < 12:
+                continue
+            gap = decision.standing["item 1"].gap
+            found["headline"].append(gap.mark == "shown")
+            found["alone"].append(gap.mark == "shown" and gap.analytic is None and gap.interval is None)
+            found["bound"].append(gap.cap in ("at_least", "at_most"))
+            found["unclear"].append(gap.cap == "unclear")
+            found["cells"].append(share_shown(decision, answers))
+            if gap.points is not None and gap.cap is None:
+                errors.append(abs(gap.points - 100 * float(np.nanmean(y[leader]) - np.nanmean(y[~leader]))))
+        say(f"gate: body {body}: " + ", ".join(f"{k} {np.mean(v):.2f}" for k, v in found.items() if v))
+    rates = {name: float(np.mean(values)) for name, values in found.items()}
+    return {
+        **rates,
+        "rounds": len(found["headline"]),
+        "error": float(np.mean(errors)) if errors else float("nan"),
+    }

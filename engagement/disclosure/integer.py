@@ -316,32 +316,49 @@ class _Search:
 
     def _programme(self, low: np.ndarray, high: np.ndarray, turn: int) -> np.ndarray | None:
         from scipy.optimize import Bounds, LinearConstraint, milp
-        from scipy.sparse import csr_array
+        from scipy.sparse import csr_array, eye_array, hstack, vstack
 
         self.solves += 1
         if self.solves > self.limits.solves:
             raise _GaveUp("the audit took too many steps")
-        found = self.found
+        found, width = self.found, len(self.found.size)
+        # No trio refutes a solution that leaves each cell as many answers of either kind as it could show. So for each
+        # cell a second variable says how far the first falls short of that, and as little of it as can be is wanted;
+        # unequal prices vary the cells.
+        shown = (
+            np.minimum(found.favourable, self.limits.intruder),
+            np.minimum(found.unfavourable, self.limits.intruder),
+        )
         if self._model is None:
-            self._model = csr_array(found.matrix.astype(float))
-        # A solution is the harder to refute the more unanimous cells it leaves as they are; the others are drawn for.
+            eye = eye_array(width)
+            self._model = vstack(
+                [
+                    hstack([csr_array(found.matrix), csr_array(found.matrix.shape)]),
+                    hstack([eye, eye]),
+                    hstack([eye, -eye]),
+                ]
+            ).tocsr()
         chance = np.random.default_rng((self.solves, turn))
-        weights = chance.uniform(-1, 1, len(found.size))
-        if turn == 0:
-            weights += 8 * ((found.favourable == 0) * 1.0 - (found.unfavourable == 0))
+        prices = chance.uniform(1, 2, width) if turn == 0 else chance.uniform(0, 2, width)
+        noise = chance.uniform(-1, 1, width) * (0.01 if turn == 0 else 1)
         slack = 0.01  # the sums are whole numbers: this keeps the solver's tolerance from losing one
+        free = np.full(width, np.inf)
         result = milp(
-            weights,
-            integrality=np.ones(len(found.size)),
-            bounds=Bounds(low, high),
-            constraints=LinearConstraint(self._model, found.low - slack, found.high + slack),
-            options={"time_limit": self.limits.seconds, "node_limit": self.limits.nodes, "mip_rel_gap": 0.5},
+            np.concatenate([noise, prices]),
+            integrality=np.repeat([1, 0], width),
+            bounds=Bounds(np.concatenate([low, 0 * low]), np.concatenate([high, free])),
+            constraints=LinearConstraint(
+                self._model,
+                np.concatenate([found.low - slack, shown[0], -free]),
+                np.concatenate([found.high + slack, free, found.size - shown[1]]),
+            ),
+            options={"time_limit": self.limits.seconds, "node_limit": self.limits.nodes, "mip_rel_gap": 0.3},
         )
         if result.x is None:
             if result.status == 2:
                 return None
             raise _GaveUp("a programme was not solved in time")
-        row = np.rint(result.x).astype(np.int64)
+        row = np.rint(result.x[:width]).astype(np.int64)
         if not (found.feasible(row) and (low <= row).all() and (row <= high).all()):
             raise _GaveUp("the solver's answer does not solve the figures")
         return row
