@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -28,7 +29,8 @@ class Files:
                 out.write(mime(mail).as_bytes())
             os.replace(part, self.folder / f"{mail.key}.eml")
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
             raise TryLater(f"The file could not be written: {error.strerror}") from error
 
     def close(self) -> None:

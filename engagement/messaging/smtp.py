@@ -101,10 +101,10 @@ class Smtp:
             return TryLater("The mail server refused our name and password", REST_FOR_A_PERSON)
         if isinstance(error, smtplib.SMTPResponseException):
             text = reason_of(f"{error.smtp_code} {_text(error.smtp_error)}")
-            if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500:
-                return Refused(text)
-            self.close()
             permanent = error.smtp_code >= 500
+            if isinstance(error, smtplib.SMTPDataError):
+                return Refused(text) if permanent else TryLater(text)
+            self.close()
             # A sender that is refused is refused for every mail.
             return TryLater(f"The mail server said: {text}", REST_FOR_A_PERSON if permanent else REST)
         self.close()
