@@ -112,11 +112,6 @@ class _Setting:
     breakdowns: tuple[tuple[str, Groups], ...] = ()
     further: tuple[str, ...] = ()
 
-    @property
-    def bare(self) -> _Setting:
-        """The table by standing alone."""
-        return replace(self, breakdowns=(), further=())
-
 
 def decide(
     plan: Plan,
@@ -180,37 +175,44 @@ class _Gate:
 
     def walk(self) -> Decision:
         """Walk down the ladder to the first setting that no audit objects to."""
-        for ends in (False, True):
-            planned = self._planned(ends)
+        for start, step in self._headlines():
             # More figures never make an exposed person safe: the table by standing is tried on its own first.
-            if not self._passes(planned.bare, "Standing" + (" with end bands of four" if ends else "")):
+            if not self._passes(start, step):
                 continue
-            for setting, step in self._weaker(planned) if ends else [(planned, "All tables as planned")]:
-                if setting == setting.bare:  # accepted above
-                    self.steps.append(f"{step}: accepted.")
+            full = replace(start, breakdowns=self._breakdowns(start.ends), further=self._further())
+            if full == start or start.show == "nothing":
+                return self._decision(start)
+            for setting, tables in self._weaker(full) if start.ends else [(full, "all tables")]:
+                if setting == start:
+                    return self._decision(start)
+                if self._passes(setting, f"{step}, {tables}"):
                     return self._decision(setting)
-                if self._passes(setting, step):
-                    return self._decision(setting)
-        for setting, step in self._headline():
-            if self._passes(setting, step):
-                return self._decision(setting)
         raise AssertionError("A release that shows nothing gives nobody away.")
 
-    def _planned(self, ends: bool) -> _Setting:
-        breakdowns = []
-        for table in self.plan.tables[1:]:
-            if table in self.further:
-                continue
-            groups = self._groups(table, max(self.plan.threshold, ENDS_FROM if ends else 0))
-            if len(groups) > 1:
-                breakdowns.append((table, groups))
-            else:
-                self.dropped[table] = FEW
-        return _Setting(ends=ends, breakdowns=tuple(breakdowns), further=tuple(self.further))
+    def _headlines(self) -> Iterator[tuple[_Setting, str]]:
+        """The table by standing, alone, from as planned to nothing."""
+        yield _Setting(), "Standing"
+        words = {"arms": "Standing with end bands of four", "gap": "The gap alone"}
+        words |= {"wide gap": "The gap alone in steps of 20", "total": "The total", "nothing": "Nothing"}
+        staff = (True, False) if self.answers.invited[STANDING].get("staff") else (True,)
+        for show, step in words.items():
+            for with_staff in staff:
+                yield _Setting(show, True, with_staff), step + ("" if with_staff else " without staff")
+
+    def _breakdowns(self, ends: bool) -> tuple[tuple[str, Groups], ...]:
+        """The planned breakdowns, small categories merged; without those of which one group is left."""
+        need = max(self.plan.threshold, ENDS_FROM if ends else 0)
+        names = [table for table in self.plan.tables[1:] if table not in self.further]
+        found = [(table, self._groups(table, need)) for table in names]
+        self.dropped |= {table: FEW for table, groups in found if len(groups) == 1}
+        return tuple((table, groups) for table, groups in found if len(groups) > 1)
+
+    def _further(self) -> tuple[str, ...]:
+        return tuple(table for table in self.plan.tables[1:] if table in self.further)
 
     def _weaker(self, setting: _Setting) -> Iterator[tuple[_Setting, str]]:
         """The setting, then its last table with ever fewer categories, then without it, and so on to the first."""
-        yield setting, "All tables with end bands of four"
+        yield setting, "all tables"
         for table in reversed(self.plan.tables[1:]):
             if table in setting.further:
                 setting = replace(setting, further=tuple(t for t in setting.further if t != table))
@@ -228,19 +230,7 @@ class _Gate:
 
     def _without(self, table: str, setting: _Setting) -> tuple[_Setting, str]:
         self.dropped[table] = GIVES_AWAY
-        return setting, f"Without {table}"
-
-    def _headline(self) -> Iterator[tuple[_Setting, str]]:
-        for table in self.plan.tables[1:]:
-            self.dropped.setdefault(table, GIVES_AWAY)
-        words = {"arms": "Standing", "gap": "The gap alone", "wide gap": "The gap alone, in steps of 20"}
-        words |= {"total": "The total", "nothing": "Nothing"}
-        for show in words:
-            for staff in (True, False) if self.answers.invited[STANDING].get("staff") else (True,):
-                if (show, staff) == ("arms", True):
-                    continue
-                step = words[show] + ("" if staff else ", without staff")
-                yield _Setting(show=show, ends=True, staff=staff), step
+        return setting, f"without {table}"
 
     # Categories
 

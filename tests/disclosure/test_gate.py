@@ -126,7 +126,7 @@ def test_a_large_mixed_body_is_printed_as_the_fixed_rules_say():
     assert (
         decision.settled
         and not decision.suppressed
-        and decision.steps[-1] == "All tables as planned: accepted."
+        and decision.steps[-1] == "Standing: accepted."
     )
 
 
