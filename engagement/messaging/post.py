@@ -16,7 +16,16 @@ from engagement.access import Actor
 from engagement.config import Config
 from engagement.db import Database
 from engagement.errors import EngagementError
-from engagement.messaging import bounces, link_again, outbox, planner, recipients, settings, transport
+from engagement.messaging import (
+    bounces,
+    link_again,
+    opt_out,
+    outbox,
+    planner,
+    recipients,
+    settings,
+    transport,
+)
 from engagement.messaging.compose import compose
 from engagement.messaging.keys import MailKeys
 from engagement.messaging.transport import Mail, Refused, Transport, TryLater
@@ -141,7 +150,13 @@ class Post:
             sender = settings.sender(session, recipient.body, self.config)
             if sender is None:
                 raise TryLater(NO_SENDER, timedelta(minutes=1))
-            return compose(session, self.keys, self.config, message, recipient, sender)
+            mail = compose(session, self.keys, self.config, message, recipient, sender)
+            known = mail.stop is None or opt_out.is_known(session, mail.stop_token)
+        if not known:
+            # The mail key is another than before: without this, the page for fewer messages would not open.
+            with self.database.session() as session:
+                opt_out.make_known(session, mail.stop_token, message)
+        return mail
 
     def _later(self, message: Message, address: str, reason: str, rest: timedelta | None) -> bool:
         """Put a message back; after the last attempt give it up. A fault that concerns all mail costs it no attempt."""

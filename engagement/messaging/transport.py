@@ -40,6 +40,11 @@ class Mail:
         """The whole Message-ID, the same each time the mail is tried."""
         return f"<{self.key}@{self.sender.address.rpartition('@')[2]}>"
 
+    @property
+    def stop_token(self) -> str:
+        """What opens the page for fewer messages."""
+        return (self.stop or "").rpartition("/")[2]
+
 
 class NotSent(Exception):
     """A mail did not leave. The text is fit for a list of undelivered mail; it never holds a link."""

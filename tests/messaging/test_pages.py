@@ -135,6 +135,17 @@ def test_an_opt_out_holds_and_can_be_taken_back(office: Office, client: TestClie
     assert set(office.way.to) == set(by_stop.values()) - left_out and by_stop[back] in office.way.to
 
 
+def test_links_for_fewer_messages_outlive_their_key(office: Office, client: TestClient):
+    """When the body's mail key was lost, pages of old mails still open, and those of new mails do too."""
+    old = mailed(office)[0][1]
+    (office.config.keys / f"mail-{office.body_id}.key").unlink()
+    office.way.mails.clear()
+    office.time.on(days=7)
+    new = mailed(office)[0][1]
+    assert old != new
+    assert [client.get(page).status_code for page in (old, new)] == [200, 200]
+
+
 @pytest.mark.parametrize("token", ["a" * 26, "short", "a" * 5_000, "%00", "A2" * 13])
 def test_pages_of_nobody_are_one_page(client: TestClient, token: str):
     """A token that is none shows the same calm page, and changes nothing."""
