@@ -14,7 +14,7 @@ from engagement.intake import links
 from engagement.messaging import bounces, outbox, quiet, reminders, results, settings
 from engagement.messaging.keys import MailKeys, opt_out_token
 from engagement.messaging.recipients import BEFORE_CLOSE, is_open
-from engagement.models import Body, DeadLetter, Mailing, Message, OptOutLink, Round
+from engagement.models import Body, DeadLetter, MailClock, Mailing, Message, OptOutLink, Round
 
 
 def plan(database: Database, keys: MailKeys, *, real: bool) -> int:
@@ -135,6 +135,8 @@ def _without_link(session: Session) -> bool:
 
 def _opt_out_links(session: Session, keys: MailKeys) -> None:
     """Store the hash of the opt-out link of everybody who is about to be mailed, in the order of the hashes."""
+    # One process at a time: two that find the same people missing would both add them.
+    session.exec(select(MailClock.id).with_for_update()).one()
     rows = [
         {
             "link_hash": links.link_hash(opt_out_token(keys.mail(body_id), member_id)),
@@ -164,6 +166,7 @@ def tidy(database: Database) -> int:
     rows = 0
     for round_, gone in over:
         with database.session() as session:
+            session.exec(select(Round.id).where(Round.id == round_.id).with_for_update()).one()
             bounces.keep_contacts(session, round_)
             for condition in gone:
                 rows += session.execute(delete(condition.table).where(condition.where)).rowcount
