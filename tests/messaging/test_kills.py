@@ -148,7 +148,9 @@ def send(database, config, server: Box, folder: Path, shift: float) -> tuple[int
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="finds the sender behind a connection in /proc")
+@pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="finds the sender behind a connection in /proc"
+)
 def test_two_thousand_messages_survive_kills_at_every_moment(database, config, server, tmp_path, shift):
     """Invitations and reminders with kills at the lease, before and after the server's 250, and after the mark:
     nobody is missed, each kill sends at most one mail twice, and nobody who had answered is reminded."""
