@@ -93,7 +93,7 @@ def test_without_a_browser_bytes_are_counted_all_the_same(monkeypatch):
 def test_closing_is_measured_in_a_process_of_its_own():
     """A small round is closed by a child whose time and memory stand beside those of the bare decryption."""
     seconds, memory = printed(close.run(quiet, responses=160))
-    assert set(seconds["detail"]) == {"open and mix", "scrub", "keys", "release"}
+    assert set(seconds["detail"]) == {"open and mix", "scrub", "keys", "release", "afterwards"}
     assert memory["unit"] == "MB" and seconds["met"] is None, "a small round says nothing of the goal"
 
 

@@ -300,6 +300,8 @@ def _of_weighted(printed: Mapping, arms: Mapping[str, np.ndarray], who: Who, ite
     cells, known, half = [], Fraction(0), Fraction(5, 2)
     for name, sign in ((LEADER, 1), (GRASSROOTS, -1)):
         figure, rows = printed["groups"][name], who.weights * arms[name]
+        if figure["mark"] != "shown":
+            continue
         low = None if figure["cap"] == "at_most" else figure["share"] - half
         high = None if figure["cap"] == "at_least" else figure["share"] + half
         yield _weighted(f"weighted {name}", item, who.number, [(1, rows)], low, high)
@@ -307,6 +309,8 @@ def _of_weighted(printed: Mapping, arms: Mapping[str, np.ndarray], who: Who, ite
             known += sign * _inner_end(figure)
         else:
             cells.append((sign, rows))
+    if printed["gap"]["mark"] != "shown":
+        return
     points = printed["gap"]["points"]
     if points is not None and cells:
         yield _weighted("weighted gap", item, who.number, cells, points - known - half, points - known + half)
