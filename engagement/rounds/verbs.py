@@ -59,7 +59,7 @@ class RoundView:
 
 @dataclass(frozen=True)
 class PersonalLink:
-    """A member's link, for handing out until mailing exists."""
+    """A member's link, for handing out where mail does not reach."""
 
     ref: str
     name: str | None
@@ -375,7 +375,7 @@ def stop_intake(session: Session, round_id: int) -> bool:
 def personal_links(
     session: Session, actor: Actor, keys: Keys, public_url: str, round_id: int
 ) -> list[PersonalLink]:
-    """Every member's link of an open round, for the operator to hand out until mailing exists; noted in the log.
+    """Every member's link of an open round, for the operator to hand out where mail does not reach; noted in the log.
 
     Raises `Conflict` unless the round is open and its link key is on this machine.
     """
