@@ -184,6 +184,7 @@ class _Gate:
                 return self._decision(start)
             for setting, tables in self._weaker(full) if start.ends else [(full, "all tables")]:
                 if setting == start:
+                    self.steps.append(f"{step}, {tables}: accepted.")
                     return self._decision(start)
                 if self._passes(setting, f"{step}, {tables}"):
                     return self._decision(setting)
@@ -357,14 +358,17 @@ class _Gate:
     ) -> str | None:
         """Again for intruders who take answers of several rounds together.
 
-        One takes it that nobody changed their answer between this round and any one before, rightly or not. The other
-        knows of everybody whether they kept their answer over all the rounds: whoever believes this of some people, or
-        over some rounds, and is right, knows less. Over many rounds the first belief is hardly ever right, and what
-        follows from it is then as often wrong as not, so it is not followed further than two.
+        One takes it that nobody changed their answer between this round and any one before, or over the last few
+        rounds, rightly or not; where that contradicts the figures it shows nothing. The other knows of everybody
+        whether they kept their answer over all the rounds: whoever believes this of some people, or over some rounds,
+        and is right, knows less.
         """
         mine = set(self.answers.person.tolist())
         before = [past for past in before if mine & set(past.answers.person.tolist())]
-        for stack, steady in [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else []):
+        before.sort(key=lambda past: past.answers.number)
+        stacks = [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else [])
+        stacks += [(before[-size:], ASSUMED) for size in range(2, len(before) + 1)]
+        for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
             views, claims = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engagement.bench.gate import TABLES, rounds, share_shown
+from engagement.bench.gate import usefulness
 from engagement.disclosure import (
     Claim,
     Count,
@@ -22,7 +22,7 @@ from engagement.disclosure import (
 )
 from engagement.disclosure.gate import FEW, GIVES_AWAY, NOT_CHECKED
 from engagement.disclosure.publish import gap_alone_cell, print_gap_alone
-from engagement.disclosure.rules import count_range, nearest_5
+from engagement.disclosure.rules import count_range
 from engagement.disclosure.views import ASSUMED, Ledger, ShareFigure, cells
 from engagement.estimates import roster_bounds
 from tests.disclosure.oracle import exposed, possible
@@ -123,11 +123,7 @@ def test_a_large_mixed_body_is_printed_as_the_fixed_rules_say():
         "grassroots": Count(int(y[60:].sum()), 140, 140),
     }
     assert decision.standing["owned"] == publish_item(counts, threshold=10, design_effect=1.4, df=30)
-    assert (
-        decision.settled
-        and not decision.suppressed
-        and decision.steps[-1] == "Standing: accepted."
-    )
+    assert decision.settled and not decision.suppressed and decision.steps[-1] == "Standing: accepted."
 
 
 def one_sided(items=2):
@@ -419,32 +415,8 @@ def test_sampled_trios_are_broken():
 
 @pytest.mark.slow
 def test_the_headline_is_printed_where_enough_leaders_answer():
-    """Over generated bodies of three rounds with 12 leaders or more answering, the gap is printed in at least 95%."""
-    shown, errors, cells_shown = [], [], []
-    for seed in range(4):
-        chance = np.random.default_rng(seed)
-        past = []
-        for answers in rounds(
-            seed,
-            people=int(chance.integers(50, 110)),
-            leaders=20,
-            number=3,
-            favourable=chance.uniform(0.5, 0.95),
-        ):
-            decision = decide(Plan(10, TABLES), answers, past)
-            past.append(Earlier(answers, decision.figures))
-            assert decision.settled
-            leader = answers.tables["standing"] == "leader"
-            y = answers.favourable["item 1"]
-            if np.sum(~np.isnan(y[leader])) < 12:
-                continue
-            gap = decision.standing["item 1"].gap
-            shown.append(gap.mark == "shown")
-            cells_shown.append(share_shown(decision, answers))
-            if gap.points is not None and gap.cap is None:
-                exact = float(np.nanmean(y[leader]) - np.nanmean(y[~leader]))
-                errors.append(abs(gap.points - 100 * exact))
-                assert gap.within is not None or gap.points == nearest_5(exact) or errors[-1] <= 2.6
-    assert len(shown) >= 12 and np.mean(shown) >= 0.95
-    assert max(errors, default=0) <= 10.01
-    assert np.mean(cells_shown) > 0.4
+    """Over invented bodies of three rounds, with 12 leaders or more answering, the gap is printed in at least 95%, most
+    planned cells with it, and an uncapped gap is off by no more than its step allows."""
+    found = usefulness(lambda line: None, bodies=4, number=3)
+    assert found["rounds"] >= 8 and found["headline"] >= 0.95
+    assert found["cells"] > 0.4 and found["error"] <= 5
