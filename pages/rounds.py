@@ -179,7 +179,9 @@ def _open(here, round_, brief) -> None:
     at = round_.opens_at if state == "Opens" else round_.closes_at
     st.text(f"{state} {clock.show_instant(at)}. {taking_part}")
     st.text("Nobody sees results, or counts by group, while a round is open.")
-    st.text("Invitations and reminders go out by mail where it is set up: see Messages. The operator can hand out links too:")
+    st.text(
+        "Invitations and reminders go out by mail where it is set up: see Messages. The operator can hand out links too:"
+    )
     st.code(f"engagement round links {round_.number} --out links.csv", language=None)
     _receipt(here, round_)
     if _asked("close", round_.id, "Close the round now"):
