@@ -22,6 +22,7 @@ from sqlmodel import Session, select
 from engagement import clock
 from engagement.access.audit import sha256
 from engagement.errors import EngagementError
+from engagement.messaging import bounces
 from engagement.models import PracticeParticipation, Response, Round, RoundRoster
 from engagement.risk.evidence import RoundAnswers, member_scores
 from engagement.roster.standing import PracticeRow
@@ -99,15 +100,23 @@ def read(session: Session, round_: Round) -> Gathered:
 def _taking_part(session: Session, round_id: int) -> tuple[dict[int, int], dict[int, int]]:
     """People who could be asked, and who answered, by practice; both empty in an anonymous round.
 
-    Everybody invited counts as asked until bounced messages are known; they are taken off here, for silence and
-    undeliverable mail are different things.
+    In a round that was mailed, people whom mail could not reach were not asked, for silence and undeliverable mail are
+    different things; but whoever answered was, however the link came to them.
     """
     rows = session.exec(
         select(
             PracticeParticipation.practice_id, PracticeParticipation.invited, PracticeParticipation.answered
         ).where(PracticeParticipation.round_id == round_id)
     ).all()
-    return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+    reached = bounces.deliverable(session, round_id)
+    answered = {practice_id: came for practice_id, _, came in rows}
+    asked = {
+        practice_id: max(came, min(invited, reached[practice_id].reached))
+        if practice_id in reached
+        else invited
+        for practice_id, invited, came in rows
+    }
+    return asked, answered
 
 
 def _answers(session: Session, round_: Round) -> tuple[np.ndarray, ...]:
