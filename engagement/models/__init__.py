@@ -1,7 +1,22 @@
 """The tables, one file an aggregate. Importing this package fills `SQLModel.metadata`."""
 
 from engagement.models.access import ROLES, Account, AccountRole, AuditEntry, Lease, StaffSession
+from engagement.models.asks import (
+    REPLIES,
+    REQUEST_KINDS,
+    Ask,
+    AskEndorsement,
+    AskLikeness,
+    AskRating,
+    AskReply,
+    BodyRequest,
+    BodyRequestPractice,
+    MemberPage,
+    PageRequest,
+    PublishedAction,
+)
 from engagement.models.assessment import Assessment, Attendance, Meeting
+from engagement.models.audit import AuditNotice, AuditOnce, CodeLink
 from engagement.models.base import random_id
 from engagement.models.body import STANDINGS, Body, Locality
 from engagement.models.comments import REVIEW_STATES, CommentRelease, CommentReview
@@ -43,6 +58,8 @@ __all__ = [
     "MESSAGE_KINDS",
     "OPT_OUTS",
     "QUESTION_KINDS",
+    "REPLIES",
+    "REQUEST_KINDS",
     "REVIEW_STATES",
     "ROLES",
     "STAFF_KINDS",
@@ -51,11 +68,21 @@ __all__ = [
     "TIERS",
     "Account",
     "AccountRole",
+    "Ask",
+    "AskEndorsement",
+    "AskLikeness",
+    "AskRating",
+    "AskReply",
     "Assessment",
     "Attendance",
     "AuditEntry",
+    "AuditNotice",
+    "AuditOnce",
     "Body",
+    "BodyRequest",
+    "BodyRequestPractice",
     "Bounce",
+    "CodeLink",
     "Comment",
     "CommentRelease",
     "CommentReview",
@@ -76,14 +103,17 @@ __all__ = [
     "Mailing",
     "Meeting",
     "Member",
+    "MemberPage",
     "Message",
     "MessageTemplate",
     "OptOut",
     "OptOutLink",
+    "PageRequest",
     "Participation",
     "Practice",
     "PracticeParticipation",
     "Programme",
+    "PublishedAction",
     "Release",
     "Response",
     "Round",
