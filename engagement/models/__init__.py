@@ -1,6 +1,21 @@
 """The tables, one file an aggregate. Importing this package fills `SQLModel.metadata`."""
 
-from engagement.models.access import ROLES, Account, AccountRole, AuditEntry, Lease, StaffSession
+from engagement.models.access import (
+    ROLES,
+    SIGN_IN_LINKS,
+    Account,
+    AccountIdentity,
+    AccountRole,
+    AuditEntry,
+    Lease,
+    ProviderFlow,
+    RecoveryCode,
+    SecondFactor,
+    SignInAttempt,
+    SignInLink,
+    SignInMail,
+    StaffSession,
+)
 from engagement.models.asks import (
     REPLIES,
     REQUEST_KINDS,
@@ -49,9 +64,11 @@ from engagement.models.message import (
 from engagement.models.release import Release
 from engagement.models.review import QUESTION_KINDS, CouncilAnswer, CouncilQuestion, CouncilReview
 from engagement.models.roster import Member, Practice, Spell
-from engagement.models.rounds import STATES, TIERS, Programme, Round, RoundRoster
+from engagement.models.rounds import AMENDMENTS, STATES, TIERS, Programme, Round, RoundAmendment, RoundRoster
 
 __all__ = [
+    "APPROVALS",
+    "AMENDMENTS",
     "COMMENT_CHOICES",
     "KINDS",
     "MEMBER_KINDS",
@@ -62,11 +79,13 @@ __all__ = [
     "REQUEST_KINDS",
     "REVIEW_STATES",
     "ROLES",
+    "SIGN_IN_LINKS",
     "STAFF_KINDS",
     "STANDINGS",
     "STATES",
     "TIERS",
     "Account",
+    "AccountIdentity",
     "AccountRole",
     "Ask",
     "AskEndorsement",
@@ -113,12 +132,20 @@ __all__ = [
     "Practice",
     "PracticeParticipation",
     "Programme",
+    "ProgrammeTurn",
+    "ProviderFlow",
     "PublishedAction",
+    "RecoveryCode",
     "Release",
     "Response",
     "Round",
+    "RoundAmendment",
     "RoundRoster",
     "SealedAnswer",
+    "SecondFactor",
+    "SignInAttempt",
+    "SignInLink",
+    "SignInMail",
     "Spell",
     "StaffSession",
     "random_id",
