@@ -2,7 +2,12 @@
 
 
 class EngagementError(Exception):
-    """Base of all expected errors; its text is fit to be shown to the person who caused it."""
+    """Base of all expected errors; its text is fit to be shown to the person who caused it.
+
+    `refusal` says who was refused where it is about a role (see `engagement.access.actor.Refusal`).
+    """
+
+    refusal = None
 
 
 class NotAllowed(EngagementError):

@@ -1,5 +1,5 @@
 """Who may do what: actors, accounts, sessions and the audit log."""
 
-from engagement.access.actor import READERS, ROLE_NAMES, Actor, Role
+from engagement.access.actor import KEEPERS, READERS, ROLE_NAMES, Actor, Role
 
-__all__ = ["READERS", "ROLE_NAMES", "Actor", "Role"]
+__all__ = ["KEEPERS", "READERS", "ROLE_NAMES", "Actor", "Role"]

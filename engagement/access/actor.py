@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engagement.errors import NotAllowed, NotFound
+from engagement.errors import Invalid, NotAllowed, NotFound
 
 
 class Role(StrEnum):
@@ -15,6 +16,9 @@ class Role(StrEnum):
     GOVERNING = "governing_body"
     COUNCIL = "council"
     REVIEWER = "comment_reviewer"
+    RETURNING = "returning_officer"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
 
 
 ROLE_NAMES = {
@@ -22,8 +26,46 @@ ROLE_NAMES = {
     Role.GOVERNING: "Governing body",
     Role.COUNCIL: "Council representative",
     Role.REVIEWER: "Comment reviewer",
+    Role.RETURNING: "Returning officer",
+    Role.AUDITOR: "Auditor",
+    Role.OPERATOR: "Operator",
 }
+# Who reads results.
 READERS = (Role.LEAD, Role.GOVERNING, Role.COUNCIL)
+# Who gives and takes roles.
+KEEPERS = (Role.LEAD, Role.OPERATOR)
+# Who watches over the others holds no part of what they do.
+ALONE = (Role.RETURNING, Role.AUDITOR, Role.OPERATOR)
+# Comments are read by somebody who neither leads the body nor runs its survey.
+APART = (
+    (Role.REVIEWER, Role.LEAD),
+    (Role.REVIEWER, Role.GOVERNING),
+)
+
+
+def check_together(roles: Collection[Role]) -> None:
+    """Raise `Invalid` when one person may not hold these roles in one body."""
+    for role in ALONE:
+        if role in roles and len(set(roles)) > 1:
+            raise Invalid(
+                f"The {ROLE_NAMES[role].lower()} can have no other role here, so that nobody watches over their own "
+                "work. Give the other role to somebody else."
+            )
+    for one, other in APART:
+        if one in roles and other in roles:
+            raise Invalid(
+                f"One person cannot be {ROLE_NAMES[one].lower()} and {ROLE_NAMES[other].lower()}: comments are "
+                "reviewed by somebody who neither leads the body nor runs its survey."
+            )
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Who was refused, in which body, and which roles would have done."""
+
+    actor: Actor
+    body_id: int
+    roles: tuple[Role, ...]
 
 
 @dataclass(frozen=True)
@@ -55,10 +97,16 @@ class Actor:
         return self.everything or any((body_id, role) in self.roles for role in roles)
 
     def require(self, body_id: int, *roles: Role) -> None:
-        """Raise `NotFound` to strangers of the body and `NotAllowed` to its people without the role."""
+        """Raise `NotFound` to strangers of the body and `NotAllowed` to its people without the role.
+
+        The error carries the `Refusal`, so that whoever shows it can have it recorded.
+        """
         if self.may(body_id, *roles):
             return
         if not self.may(body_id, *Role):
-            raise NotFound("There is no such page or record for your account.")
-        names = " or ".join(ROLE_NAMES[role].lower() for role in roles)
-        raise NotAllowed(f"Only the {names} can do this.")
+            error = NotFound("There is no such page or record for your account.")
+        else:
+            names = " or ".join(ROLE_NAMES[role].lower() for role in roles)
+            error = NotAllowed(f"Only the {names} can do this.")
+        error.refusal = Refusal(self, body_id, roles)
+        raise error

@@ -36,6 +36,44 @@ def refuse_change(table: str, *, delete: bool = True, columns: tuple[str, ...] =
         op.execute(f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} {raising}")
 
 
+def refuse_replacing(table: str) -> None:
+    """Refuse what changes or empties a frozen table past its row triggers.
+
+    SQLite's REPLACE deletes the row in its way without a trigger; PostgreSQL's TRUNCATE asks none of the rows.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
+            "EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    there = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608 - a table of ours
+    op.execute(
+        f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} WHEN {there} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are frozen'); END"
+    )
+
+
+def later_only(table: str, column: str, *, when: str) -> None:
+    """Refuse to move an instant of `table` to an earlier one, `when` the old row says so (a condition on OLD)."""
+    condition = f"(NEW.{column} IS NULL OR NEW.{column} < OLD.{column}) AND ({when})"
+    words = f"{column} of {table} moves later only"
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE OR REPLACE FUNCTION {table}_{column}_later() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{words}'; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_{column}_later BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition}) "
+            f"EXECUTE FUNCTION {table}_{column}_later()"
+        )
+        return
+    op.execute(
+        f"CREATE TRIGGER {table}_{column}_later BEFORE UPDATE ON {table} WHEN {condition} "
+        f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
+    )
+
+
 def demo_accounts_stay_in_demo_bodies() -> None:
     """Refuse a role for a demo account in a body that is not a demo."""
     condition = (
