@@ -64,7 +64,17 @@ from engagement.models.message import (
 from engagement.models.release import Release
 from engagement.models.review import QUESTION_KINDS, CouncilAnswer, CouncilQuestion, CouncilReview
 from engagement.models.roster import Member, Practice, Spell
-from engagement.models.rounds import AMENDMENTS, STATES, TIERS, Programme, Round, RoundAmendment, RoundRoster
+from engagement.models.rounds import (
+    AMENDMENTS,
+    APPROVALS,
+    STATES,
+    TIERS,
+    Programme,
+    ProgrammeTurn,
+    Round,
+    RoundAmendment,
+    RoundRoster,
+)
 
 __all__ = [
     "APPROVALS",
