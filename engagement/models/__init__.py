@@ -77,8 +77,8 @@ from engagement.models.rounds import (
 )
 
 __all__ = [
-    "APPROVALS",
     "AMENDMENTS",
+    "APPROVALS",
     "COMMENT_CHOICES",
     "KINDS",
     "MEMBER_KINDS",
