@@ -24,7 +24,7 @@ from engagement.intake import mix
 from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
-from engagement.rounds import opening, verbs
+from engagement.rounds import lifecycle, opening, verbs
 
 log = logging.getLogger("engagement.worker")
 LEASE = "worker"
@@ -76,6 +76,13 @@ class Worker:
                             Round.state == "released",
                             Round.links_deleted_at.is_(None),
                             Round.mixed_at <= now - LINKS_KEPT,
+                        ),
+                        and_(
+                            Round.state == "cancelled",
+                            or_(
+                                Round.keys_destroyed_at.is_(None),
+                                and_(Round.links_deleted_at.is_(None), Round.closed_at <= now - LINKS_KEPT),
+                            ),
                         ),
                     )
                 )
@@ -141,6 +148,8 @@ class Worker:
                 return verbs.stop_intake(session, round_.id)
         if round_.state == "closing":
             return mix.mix(self.database, self.keys, round_.id) is not None
+        if round_.state == "cancelled" and round_.keys_destroyed_at is None:
+            return lifecycle.destroy(self.database, self.keys, round_.id)
         if round_.keys_destroyed_at is None:
             if not mix.scrub(self.database):
                 return False

@@ -55,6 +55,10 @@ class Keys:
             if earlier < number:
                 self._destroy(f"panel-{body_id}-{earlier}.key")
 
+    def destroy_panel(self, body_id: int, number: int) -> None:
+        """Destroy the panel key of one round, as when it is cancelled: nothing was stored under its codes."""
+        self._destroy(f"panel-{body_id}-{number}.key")
+
     def holds_round(self, public_id: str) -> bool:
         """Whether the round's secret or link key still exists."""
         return any((self.folder / f"{kind}-{public_id}.key").exists() for kind in ("round", "link"))

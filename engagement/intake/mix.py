@@ -229,13 +229,19 @@ def destroy_keys(database: Database, keys: Keys, round_id: int) -> None:
     keys.destroy_round(round_.public_id)
     if round_.tier == "confidential":
         keys.destroy_panels_before(round_.body_id, round_.number)
+    record_keys_destroyed(database, round_id)
+
+
+def record_keys_destroyed(database: Database, round_id: int) -> None:
+    """Write down, once, that a round's keys are destroyed."""
     with database.session() as session:
         changed = session.execute(
             update(Round)
             .where(Round.id == round_id, Round.keys_destroyed_at.is_(None))
-            .values(keys_destroyed_at=clock.now())
+            .values(keys_destroyed_at=clock.now(), trouble=None)
         )
         if changed.rowcount:
+            round_ = session.get(Round, round_id)
             audit.record(session, Actor.worker(), "round.keys_destroyed", round_.body_id, round=round_.number)
 
 
