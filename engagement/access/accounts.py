@@ -13,8 +13,8 @@ from sqlmodel import Session, select
 
 from engagement import clock
 from engagement.access import audit
-from engagement.access.actor import Actor, Role
-from engagement.errors import Conflict, Invalid, NotFound
+from engagement.access.actor import ALONE, KEEPERS, Actor, Role, check_together
+from engagement.errors import Conflict, Invalid, NotAllowed, NotFound
 from engagement.models import Account, AccountRole, Body, StaffSession
 
 PASSWORD_MINIMUM = 12
@@ -75,12 +75,12 @@ def create(
     given the role there instead of a second account; its password stays and the text returned is empty.
     Raises `Invalid` for an address, name or password that cannot be used.
     """
-    actor.require(body_id, Role.LEAD)
+    actor.require(body_id, *KEEPERS)
     email = _clean_email(email)
     name = name.strip()
     if not name or len(name) > 200 or not name.isprintable():
         raise Invalid("Enter the person's name, in at most 200 characters on one line")
-    body = session.get(Body, body_id)
+    body = session.get(Body, body_id, with_for_update=True)
     if body is None:
         raise NotFound("There is no such body.")
     if demo and not body.is_demo:
@@ -104,6 +104,10 @@ def create(
     key = {"account_id": account.id, "body_id": body_id, "role": role.value}
     if session.get(AccountRole, key) is not None:
         raise Conflict(f"{email} already has this role.")
+    held = session.exec(
+        select(AccountRole.role).where(AccountRole.account_id == account.id, AccountRole.body_id == body_id)
+    ).all()
+    check_together({role, *map(Role, held)})
     session.add(AccountRole(**key))
     session.flush()
     audit.record(session, actor, "account.create", body_id, account=account.id, role=role.value)
@@ -112,7 +116,7 @@ def create(
 
 def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
     """Everybody with a role in the body, by name."""
-    actor.require(body_id, Role.LEAD)
+    actor.require(body_id, *KEEPERS)
     rows = session.exec(
         select(Account, AccountRole.role)
         .join(AccountRole, AccountRole.account_id == Account.id)
@@ -150,7 +154,7 @@ def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
 
 def _colleague(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:
     """An account of this body, and of this body alone unless the actor is the operator."""
-    actor.require(body_id, Role.LEAD)
+    actor.require(body_id, *KEEPERS)
     bodies = set(session.exec(select(AccountRole.body_id).where(AccountRole.account_id == account_id)))
     if body_id not in bodies:
         raise NotFound("There is no such account.")
@@ -159,6 +163,19 @@ def _colleague(session: Session, actor: Actor, body_id: int, account_id: int) ->
             "This account also belongs to another body. Ask the operator of the server to change it."
         )
     return session.get(Account, account_id)
+
+
+def _watched_over(
+    session: Session, actor: Actor, body_id: int, account_id: int, roles: tuple[Role, ...], what: str
+) -> None:
+    """Raise `NotAllowed` where an engagement lead would get hold of, or rid of, somebody who watches over them."""
+    held = session.exec(
+        select(AccountRole.role).where(AccountRole.account_id == account_id, AccountRole.body_id == body_id)
+    ).all()
+    if set(roles) & set(map(Role, held)) and not actor.may(body_id, Role.OPERATOR):
+        raise NotAllowed(
+            f"Only the operator can {what}: whoever watches over the engagement lead must not depend on them."
+        )
 
 
 def _keep_a_lead(session: Session, body_id: int, account_id: int) -> None:
@@ -188,7 +205,10 @@ def set_roles(session: Session, actor: Actor, body_id: int, account_id: int, rol
     No roles at all takes the account out of this body, which is only for one that has a role in another body:
     otherwise it could not be found again. Raises `Conflict` if nobody would be engagement lead.
     """
-    actor.require(body_id, Role.LEAD)
+    actor.require(body_id, *KEEPERS)
+    check_together(roles)
+    # Held until commit: of two who give one person roles that do not go together, one must lose.
+    session.get(Body, body_id, with_for_update=True)
     held = session.exec(
         select(AccountRole.body_id, AccountRole.role).where(AccountRole.account_id == account_id)
     ).all()
@@ -197,6 +217,8 @@ def set_roles(session: Session, actor: Actor, body_id: int, account_id: int, rol
         raise NotFound("There is no such account.")
     if not roles and len(found) == len(held):
         raise Invalid("Choose at least one role, or disable the account instead")
+    if Role.AUDITOR not in roles:
+        _watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "take the role of auditor away")
     if Role.LEAD not in roles and Role.LEAD.value in found:
         _keep_a_lead(session, body_id, account_id)
     for role in sorted(found - {role.value for role in roles}):
@@ -214,6 +236,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
     """
     account = _colleague(session, actor, body_id, account_id)
     if disabled:
+        _watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "disable an auditor")
         for led in session.exec(
             select(AccountRole.body_id)
             .where(AccountRole.account_id == account_id, AccountRole.role == Role.LEAD.value)
@@ -232,6 +255,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
 def reset_password(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
     """Make a new password, end the account's sessions, and return the password, which is shown once."""
     account = _colleague(session, actor, body_id, account_id)
+    _watched_over(session, actor, body_id, account_id, (Role.REVIEWER, *ALONE), "reset this password")
     password = secrets.token_urlsafe(12)
     account.password_hash = _hasher.hash(password)
     account.must_change = True

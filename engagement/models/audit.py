@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from engagement.models.base import UtcTime, one_of
 
-NOTICE_KINDS = ("head", "linking")
+NOTICE_KINDS = ("head", "linking", "role")
 
 
 class AuditNotice(SQLModel, table=True):

@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("due_at", Time(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("kind IN ('head', 'linking')", name=op.f("ck_audit_notice_kind")),
+        sa.CheckConstraint("kind IN ('head', 'linking', 'role')", name=op.f("ck_audit_notice_kind")),
         _key("audit_notice", "body_id", "body"),
         _key("audit_notice", "account_id", "account"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_notice")),
