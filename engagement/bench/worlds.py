@@ -26,6 +26,10 @@ THRESHOLD = 10
 # Correlation of a practice with itself from one round to the next: .84 over a year of two rounds, .5 over four.
 LASTS = 0.917
 _CENTRE, _TREND, _LEADER_GAP = 3.3, -0.04, 0.7
+# How easily each item is agreed to; standard deviations of a person's day and of one answer.
+_EASINESS, _MOOD, _WOBBLE = np.linspace(-0.3, 0.3, ITEMS), 0.25, 0.8
+# Visits make nobody certain to answer.
+_MOST_LIKELY = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +46,14 @@ class Truth:
 @dataclass(frozen=True, eq=False)
 class Body:
     """An invented body: its rounds as the product would see them if nobody agreed, each respondent's place in the
-    queue of those who would (`willing`, from 0 to 1, one array a round), and the truth."""
+    queue of those who would (`willing`, from 0 to 1, one array a round), and the truth. `gain`, (practices, 2): what
+    visits before the last round added to the share who answer it and to their score, on average over the practice's
+    people; None where nobody was visited."""
 
     rounds: tuple[RoundAnswers, ...]
     willing: tuple[np.ndarray, ...]
     truth: Truth
+    gain: np.ndarray | None = None
 
     def agreeing(self, share: float) -> tuple[RoundAnswers, ...]:
         """The rounds where this share of people agree that their answers count towards their practice's position.
@@ -59,8 +66,27 @@ class Body:
         )
 
 
-def body(world: str, seed: int, practices: int = 40, rounds: int = 8) -> Body:
-    """Invent a body. The same arguments give the same body. Raises KeyError for a world that is none."""
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """What visits do, each (practices,): `share` is added to the probability that a member answers, `attitude` to what
+    members think, in points."""
+
+    share: np.ndarray
+    attitude: np.ndarray
+
+
+def body(
+    world: str,
+    seed: int,
+    practices: int = 40,
+    rounds: int = 8,
+    visit: Callable[[Body], Visits] | None = None,
+) -> Body:
+    """Invent a body. The same arguments give the same body. Raises KeyError for a world that is none.
+
+    `visit` is shown the body before its last round and says what visits change in that round; what went before is the
+    same, whatever it says.
+    """
     rng = np.random.default_rng([seed, *world.encode()])
     truth = WORLDS[world](rng, practices, rounds)
     locality = np.arange(practices) % max(practices // LOCALITY, 1)
@@ -70,13 +96,18 @@ def body(world: str, seed: int, practices: int = 40, rounds: int = 8) -> Body:
     truth = replace(truth, attitude=attitude)
     groups = {"locality": [f"L{number + 1}" for number in locality]}
     people = _People.join(rng, (1, 3) if world == "tiny" else (1, LARGEST), practices)
-    found = []
+    related = world != "unrelated"
+    found, gain = [], None
     for t in range(rounds):
         if t:
             people.turn_over(rng)
-        mean = _CENTRE + _TREND * t + truth.attitude[:, t]
-        found.append(people.answer(rng, mean, truth.probability[:, t], groups, related=world != "unrelated"))
-    return Body(tuple(each[0] for each in found), tuple(each[1] for each in found), truth)
+        mean, share = _CENTRE + _TREND * t + truth.attitude[:, t], np.zeros(practices)
+        if visit and t == rounds - 1:
+            done = visit(Body(*zip(*found, strict=True), truth))
+            gain = people.gain(mean, truth.probability[:, t], done, related)
+            mean, share = mean + done.attitude, done.share
+        found.append(people.answer(rng, mean, truth.probability[:, t], groups, related=related, share=share))
+    return Body(*zip(*found, strict=True), truth, gain)
 
 
 def _continuum(rng: np.random.Generator, practices: int, rounds: int) -> Truth:
@@ -186,21 +217,44 @@ class _People:
         size = self.there.sum(axis=1) + rng.choice([-1, 0, 1], len(self.there), p=(0.05, 0.9, 0.05))
         self.there = np.arange(LARGEST) < np.clip(size, 1, LARGEST)[:, None]
 
-    def answer(
-        self, rng: np.random.Generator, mean: np.ndarray, probability: np.ndarray, groups: dict, related: bool
-    ) -> tuple[RoundAnswers, np.ndarray]:
-        """One round, and the places of its respondents in the queue of those who would agree."""
-        shape = self.there.shape
+    def _answers(self, probability: np.ndarray, related: bool) -> np.ndarray:
+        """The probability that each person answers, (practices, 12)."""
         lean = self.ready + 1.2 * self.leader + (0.4 * self.view if related else 0)
-        p = _expit(np.log(probability / (1 - probability))[:, None] + lean)
+        return _expit(np.log(probability / (1 - probability))[:, None] + lean)
+
+    def gain(self, mean: np.ndarray, probability: np.ndarray, done: Visits, related: bool) -> np.ndarray:
+        """What visits add to the share who answer and to the score, on average over a practice's people, (practices, 2)."""
+        p = self._answers(probability, related)
+        attitude = mean[:, None] + self.view + _LEADER_GAP * self.leader
+        score = expected_score(attitude + done.attitude[:, None]) - expected_score(attitude)
+        people = self.there.sum(axis=1)
+        return np.stack(
+            [(np.where(self.there, each, 0)).sum(axis=1) / people for each in (_more(p, done.share), score)],
+            axis=1,
+        )
+
+    def answer(
+        self,
+        rng: np.random.Generator,
+        mean: np.ndarray,
+        probability: np.ndarray,
+        groups: dict,
+        *,
+        related: bool,
+        share: np.ndarray,
+    ) -> tuple[RoundAnswers, np.ndarray]:
+        """One round, and the places of its respondents in the queue of those who would agree. `share`, (practices,): what
+        visits add to each one's probability of answering."""
+        shape = self.there.shape
+        p = self._answers(probability, related)
+        p = p + _more(p, share)
         invited = self.there & (rng.random(shape) > 0.02)
         answers = invited & (rng.random(shape) < p)
         practice, slot = np.nonzero(answers)
         leader = self.leader[practice, slot] > 0
         attitude = mean[practice] + self.view[practice, slot] + _LEADER_GAP * leader
-        attitude = attitude + rng.normal(0, 0.25, len(practice))
-        easiness = np.linspace(-0.3, 0.3, ITEMS)
-        items = np.rint(attitude[:, None] + easiness + rng.normal(0, 0.8, (len(practice), ITEMS)))
+        attitude = attitude + rng.normal(0, _MOOD, len(practice))
+        items = np.rint(attitude[:, None] + _EASINESS + rng.normal(0, _WOBBLE, (len(practice), ITEMS)))
         items = np.where(rng.random(items.shape) < 0.03, np.nan, np.clip(items, 1, 5))
         round_ = RoundAnswers(
             tier=CONFIDENTIAL,
@@ -227,3 +281,17 @@ def _ar(rng: np.random.Generator, practices: int, rounds: int, phi: float) -> np
 
 def _expit(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
+
+
+def _more(p: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """What visits add to probabilities (practices, 12), none of which they take past .99."""
+    return np.minimum(share[:, None], np.maximum(_MOST_LIKELY - p, 0))
+
+
+def expected_score(attitude: np.ndarray) -> np.ndarray:
+    """The mean over the items, each rounded and held between 1 and 5, that a person of an attitude is expected to give."""
+    from scipy.special import ndtr
+
+    steps = np.arange(1.5, 5)
+    above = (attitude[..., None, None] + _EASINESS[:, None] - steps) / np.hypot(_MOOD, _WOBBLE)
+    return 1 + ndtr(above).sum(axis=-1).mean(axis=-1)
