@@ -127,12 +127,13 @@ def _staff(session: Session, round_: Round, kind: str) -> list[dict[str, int]]:
 def due(now: datetime, quiet_bodies: list[int]):
     """The condition of a message that may be taken up: due, or held under a lease that has run out.
 
-    Reminders of `quiet_bodies` stay where they are.
+    Reminders of `quiet_bodies` stay where they are, and so does all mail of a round that is paused.
     """
+    paused = select(Round.id).where(Round.state == "open", Round.paused_at.is_not(None))
     ready = or_(
         and_(_messages.c.state == "waiting", _messages.c.due_at <= now),
         and_(_messages.c.state == "leased", _messages.c.until < now),
-    )
+    ) & _messages.c.round_id.not_in(paused)
     if quiet_bodies:
         ready &= or_(_messages.c.kind != "reminder", _messages.c.body_id.not_in(quiet_bodies))
     return ready
@@ -146,11 +147,15 @@ def any_due(now: datetime, quiet_bodies: list[int]):
 def oldest(session: Session) -> datetime | None:
     """Since when the mail that was due first has waited, None when none is due. For the operator's checks.
 
-    Reminders wait over quiet days and do not count.
+    Reminders wait over quiet days, and all mail of a round while it is paused; neither counts.
     """
+    paused = select(Round.id).where(Round.state == "open", Round.paused_at.is_not(None))
     return session.exec(
         select(func.min(Message.due_at)).where(
-            Message.state != "done", Message.kind != "reminder", Message.due_at <= clock.now()
+            Message.state != "done",
+            Message.kind != "reminder",
+            Message.due_at <= clock.now(),
+            Message.round_id.not_in(paused),
         )
     ).one()
 

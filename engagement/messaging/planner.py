@@ -14,7 +14,7 @@ from engagement.intake import links
 from engagement.messaging import bounces, outbox, quiet, reminders, results, settings
 from engagement.messaging.keys import MailKeys, opt_out_token
 from engagement.messaging.recipients import BEFORE_CLOSE, is_open
-from engagement.models import Body, DeadLetter, MailClock, Mailing, Message, OptOutLink, Round
+from engagement.models import Body, DeadLetter, MailClock, Mailing, Message, OptOutLink, Round, RoundAmendment
 
 
 def plan(database: Database, keys: MailKeys, *, real: bool) -> int:
@@ -72,7 +72,7 @@ def _due(session: Session, round_: Round, now: datetime) -> list[tuple[str, int]
     """Kinds and numbers that are due for a round and not queued."""
     done = mailed(session, round_.id)
     if round_.state == "open":
-        if not is_open(round_, now):
+        if not is_open(round_, now) or round_.paused_at is not None:
             return []
         if ("invitation", 1) not in done:
             return [("invitation", 1)]
@@ -188,8 +188,12 @@ class _Over:
 def _over(session: Session, round_: Round) -> list[_Over]:
     """What is to be deleted of a closed round now; empty when nothing is."""
     messages, letters = Message.__table__, DeadLetter.__table__
-    asked = _Over(messages, (messages.c.round_id == round_.id) & messages.c.kind.in_(BEFORE_CLOSE))
-    told = _Over(messages, (messages.c.round_id == round_.id) & messages.c.kind.not_in(BEFORE_CLOSE))
+    before_close = messages.c.kind.in_(BEFORE_CLOSE)
+    if round_.state == "cancelled":
+        # The one amendment mail that leaves after the end: that there is none to wait for any more.
+        before_close &= (messages.c.kind != "amendment") | (messages.c.number != _cancelling(session, round_))
+    asked = _Over(messages, (messages.c.round_id == round_.id) & before_close)
+    told = _Over(messages, (messages.c.round_id == round_.id) & ~before_close)
     undelivered = _Over(letters, letters.c.round_id == round_.id)
 
     def any_of(over: _Over, *more) -> bool:
@@ -200,3 +204,12 @@ def _over(session: Session, round_: Round) -> list[_Over]:
     told_ends = not any_of(told, messages.c.state != "done") and (letters_end or not any_of(undelivered))
     wanted = [asked, *([told] if told_ends else []), *([undelivered] if letters_end else [])]
     return [over for over in wanted if any_of(over)]
+
+
+def _cancelling(session: Session, round_: Round) -> int:
+    """The number of the amendment by which a round was cancelled."""
+    return session.exec(
+        select(RoundAmendment.number).where(
+            RoundAmendment.round_id == round_.id, RoundAmendment.kind == "cancelled"
+        )
+    ).one()

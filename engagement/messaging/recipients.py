@@ -9,6 +9,7 @@ from sqlmodel import Session, func, select
 
 from engagement import clock
 from engagement.access import Role
+from engagement.errors import EngagementError
 from engagement.intake import links
 from engagement.intake.keys import Keys
 from engagement.models import (
@@ -21,6 +22,7 @@ from engagement.models import (
     OptOut,
     Participation,
     Round,
+    RoundAmendment,
     RoundRoster,
 )
 
@@ -28,6 +30,10 @@ ROLES = {"results": (Role.GOVERNING, Role.COUNCIL), "widened": (Role.LEAD,)}
 # These ask for an answer, and are not wanted any more once there is one.
 ASKING = ("invitation", "reminder", "link")
 BEFORE_CLOSE = (*ASKING, "amendment")
+
+
+class Held(EngagementError):
+    """The round of a mail is paused: the mail is wanted, but not now."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def find(session: Session, keys: Keys, message: Message, *, real: bool) -> Recip
     """Who is to get a message, None when it is not wanted: the person, the round or the address has moved on.
 
     `real`: the mail would reach a mailbox; invented people of a demo are then left out.
-    Raises `Unsafe` when the round's link key is not on this machine.
+    Raises `Unsafe` when the round's link key is not on this machine, and `Held` while the round is paused.
     """
     body = session.get(Body, message.body_id)
     if real and body.is_demo:
@@ -77,7 +83,12 @@ def _member(session: Session, keys: Keys, message: Message, body: Body) -> Recip
     if not email or hard or scope == "all" or (scope == "reminders" and message.kind == "reminder"):
         return None
     token = None
-    if message.kind in BEFORE_CLOSE:
+    if round_.state == "open" and round_.paused_at is not None:
+        raise Held("The round is paused.")
+    if round_.state == "cancelled":
+        if not tells_of_cancelling(session, message):
+            return None
+    elif message.kind in BEFORE_CLOSE:
         if not is_open(round_, clock.now()):
             return None
         token = links.token(keys.link(round_.public_id), round_.public_id, message.member_id, generation)
@@ -86,6 +97,14 @@ def _member(session: Session, keys: Keys, message: Message, body: Body) -> Recip
     elif round_.state != "released":
         return None
     return Recipient(email, name or "colleague", body, round_, message.member_id, None, token)
+
+
+def tells_of_cancelling(session: Session, message: Message) -> bool:
+    """Whether a mail tells its reader that the round was cancelled."""
+    if message.kind != "amendment":
+        return False
+    amendment = session.get(RoundAmendment, (message.round_id, message.number))
+    return amendment is not None and amendment.kind == "cancelled"
 
 
 def _unused(session: Session, round_id: int, token: str) -> bool:
