@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, delete, select
+from sqlmodel import Session, delete, func, select
 
 from engagement import clock
 from engagement.access import READERS, Actor, Role, audit
@@ -423,13 +423,19 @@ def warnings(session: Session, body_id: int, instrument_id: int, number: int | N
         number = (last or 0) + 1
     now = rendered(session, body_id, instrument_id)
     closed = [item for item in now if item["kind"] != "text"]
+    cancelled = session.exec(
+        select(func.count()).where(
+            Round.body_id == body_id, Round.number < number, Round.state == "cancelled"
+        )
+    ).one()
     found = []
     for item in now:
         entry = bank.bank().get(item["key"])
-        if entry and number < entry.from_round:
+        # A cancelled round left nothing that an item could ask about.
+        if entry and number - cancelled < entry.from_round:
             found.append(
                 f"“{item['text']}” asks about an earlier round, and this is round {number}. "
-                f"Leave it out until round {entry.from_round}."
+                f"Leave it out until round {entry.from_round + cancelled}."
             )
     if len(closed) > 8:
         found.append(
@@ -437,7 +443,12 @@ def warnings(session: Session, body_id: int, instrument_id: int, number: int | N
         )
     earlier = session.exec(
         select(Round)
-        .where(Round.body_id == body_id, Round.number < number, Round.promise.is_not(None))
+        .where(
+            Round.body_id == body_id,
+            Round.number < number,
+            Round.promise.is_not(None),
+            Round.state != "cancelled",
+        )
         .order_by(Round.number.desc())
         .limit(1)
     ).first()

@@ -22,6 +22,7 @@ from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.models import Locality, Practice, PracticeParticipation, Release, Round
 from engagement.releases import compare, measures, tally
+from engagement.rounds import lifecycle
 
 SCHEMA = 2
 HIDDEN = "Too few answers, or showing this would give away a smaller group: both sides of a gap are shown or neither."
@@ -143,6 +144,7 @@ def content_of(session: Session, round_: Round) -> dict:
             "closed_on": clock.london_date(round_.closed_at).isoformat(),
             "imported": round_.imported,
             "promise_hash": round_.promise_hash,
+            "amendments": lifecycle.printed(session, round_),
         },
         "groups": [{"id": arm, "label": _label(promise, arm), "N": invited[arm]} for arm in arms],
         "participation": {
