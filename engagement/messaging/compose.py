@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlmodel import Session
 
 from engagement import clock
 from engagement.config import Config
 from engagement.errors import NotFound
 from engagement.intake import links
-from engagement.messaging import results, settings, templates
+from engagement.messaging import my_page, results, settings, templates
 from engagement.messaging.keys import MailKeys, message_id, opt_out_token
-from engagement.messaging.recipients import Recipient
+from engagement.messaging.recipients import Recipient, tells_of_cancelling
 from engagement.messaging.transport import Mail, Sender
-from engagement.models import STAFF_KINDS, Body, Message, Round
+from engagement.models import STAFF_KINDS, Body, Member, Message, Round, RoundAmendment
 from engagement.words import words_of
 
 
@@ -51,17 +53,24 @@ def compose(
         values["link"] = links.url(config.public_url, round_.public_id, recipient.token)
     if message.kind == "published":
         values["results"] = results.members_page(session, body, config.public_url)
+        member = session.get(Member, recipient.member_id)
+        values["page"] = my_page.url(config.public_url, my_page.current(session, keys, member) or "")
     elif message.kind in STAFF_KINDS:
         content = results.newest(session, round_.id)
         if content is None:
             raise NotFound("There is no release to tell of.")
         values |= {"verdict": results.verdict(content), "results": f"{config.public_url}/"}
+    chosen = settings.template(session, body.id, message.kind)
+    if tells_of_cancelling(session, message):
+        amendment = session.get(RoundAmendment, (round_.id, message.number))
+        chosen = templates.CANCELLED
+        values["reason"] = json.loads(amendment.content)["reason"]
     footer = "staff" if message.kind in STAFF_KINDS else "member"
     person = f"m{recipient.member_id}" if recipient.member_id is not None else f"a{recipient.account_id}"
     return Mail(
         to=recipient.address,
         sender=sender,
-        words=templates.write(settings.template(session, body.id, message.kind), values, footer=footer),
+        words=templates.write(chosen, values, footer=footer),
         key=message_id(mail_key, round_.public_id, message.kind, message.number, person),
         stop=stop,
         tried_before=message.attempts > 1,

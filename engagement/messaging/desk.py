@@ -164,6 +164,7 @@ def _example(session: Session, body_id: int, config: Config, kind: str, chosen: 
         "person": "Dr Ann Example",
         "link": f"{base}/a/example/this-is-a-preview",
         "stop": f"{base}/a/stop/this-is-a-preview",
+        "page": f"{base}/m/this-is-a-preview",
         "results": f"{base}/r/example/this-is-a-preview" if kind == "published" else f"{base}/",
         "verdict": "Here stands the verdict of the release, in one sentence.",
     }

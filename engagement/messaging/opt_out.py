@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from engagement.errors import Invalid, NotFound
 from engagement.intake import links
-from engagement.models import OPT_OUTS, Body, Message, OptOut, OptOutLink
+from engagement.models import OPT_OUTS, Body, MemberPage, Message, OptOut, OptOutLink
 
 NOTHING = "none"
 CHOICES = (*OPT_OUTS, NOTHING)
@@ -37,8 +37,8 @@ def is_known(session: Session, token: str) -> bool:
     return session.get(OptOutLink, links.link_hash(token)) is not None
 
 
-def make_known(session: Session, token: str, message: Message) -> None:
-    """Let the page open for the token of a message's member."""
+def make_known(session: Session, token: str, message: Message | MemberPage) -> None:
+    """Let the page open for the token of a message's member, or of a page's."""
     if not is_known(session, token):
         session.add(
             OptOutLink(link_hash=links.link_hash(token), body_id=message.body_id, member_id=message.member_id)

@@ -19,8 +19,10 @@ from engagement.errors import EngagementError
 from engagement.messaging import (
     bounces,
     link_again,
+    my_page,
     opt_out,
     outbox,
+    page_again,
     planner,
     recipients,
     settings,
@@ -29,7 +31,7 @@ from engagement.messaging import (
 from engagement.messaging.compose import compose
 from engagement.messaging.keys import MailKeys
 from engagement.messaging.transport import Mail, Refused, Transport, TryLater
-from engagement.models import Message
+from engagement.models import Member, Message
 
 log = logging.getLogger("engagement.post")
 LEASE_LENGTH = timedelta(minutes=5)
@@ -71,6 +73,7 @@ class Post:
         if self._way is None:
             return 0
         link_again.answer(self.database)
+        page_again.answer(self.database, self.keys, self.config, self._way)
         planner.plan(self.database, self.keys, real=self._way.real)
         done = 0
         while not self.stop.is_set() and (batch := self._lease()):
@@ -123,6 +126,11 @@ class Post:
                 if mail is not None:
                     outbox.all_is_well(session)
             return True
+        except recipients.Held:
+            # Paused since it was leased: it waits, at no cost, for the round to be resumed.
+            with self.database.session() as session:
+                outbox.put_back(session, message, clock.now(), tried=False)
+            return True
         except TryLater as error:
             return self._later(message, address, str(error), error.rest)
         except Refused as error:
@@ -141,6 +149,8 @@ class Post:
 
     def _write(self, message: Message) -> Mail | None:
         """The mail, None when it is not wanted."""
+        if message.kind == "published":
+            self._open_page(message.member_id)
         with self.database.reading() as session:
             recipient = recipients.find(session, self.keys, message, real=self._way.real)
             if recipient is None:
@@ -157,6 +167,15 @@ class Post:
             with self.database.session() as session:
                 opt_out.make_known(session, mail.stop_token, message)
         return mail
+
+    def _open_page(self, member_id: int) -> None:
+        """Let a member's own page open for the link that the mail will hold."""
+        with self.database.reading() as session:
+            member = session.get(Member, member_id)
+            if my_page.current(session, self.keys, member) is not None:
+                return
+        with self.database.session() as session:
+            my_page.ensure(session, self.keys, member)
 
     def _later(self, message: Message, address: str, reason: str, rest: timedelta | None) -> bool:
         """Put a message back; after the last attempt give it up. A fault that concerns all mail costs it no attempt."""

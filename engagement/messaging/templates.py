@@ -10,7 +10,7 @@ from string import Formatter
 
 from engagement.errors import Invalid
 
-LINKS = ("link", "results", "practices", "stop")
+LINKS = ("link", "results", "practices", "page", "stop")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ PLACEHOLDERS = {
     "reminder": (*COMMON, "closes", "link"),
     "amendment": (*COMMON, "closes", "link"),
     "link": (*COMMON, "closes", "link"),
-    "published": (*COMMON, "results"),
+    "published": (*COMMON, "results", "page"),
     "results": (*COMMON, "verdict", "results"),
     "widened": (*COMMON, "verdict", "results", "practices"),
 }
@@ -105,7 +105,11 @@ If you did not ask for it, there is nothing to do.""",
 
 The results of {round} are published. This is sent to everybody who was invited:
 
-{results}""",
+{results}
+
+On your own page you can ask {organisation} for something on behalf of your {practice}, stand behind what others ask, and see what was answered and done. It is another link than the ones by which you answer:
+
+{page}""",
     ),
     "results": Template(
         "{organisation}: results of {round}",
@@ -132,6 +136,15 @@ What to do next:
 3. Put it on the agenda of the {governing_body} and of the {council}, with what will be done by when.""",
     ),
 }
+# Nobody writes their own: what became of the answers must not be said otherwise.
+CANCELLED = Template(
+    "{organisation}: the survey was cancelled",
+    """Dear {person},
+
+{round} was cancelled and takes no more answers. The reason given: {reason}
+
+Answers that had been sent are destroyed unopened: nobody has read them, and nothing of them is published. This is sent to everybody who was invited. There is nothing to do, and your link has no more use.""",
+)
 FOOTERS = {
     "member": "You get this because you are on the roster of {organisation}. To get fewer messages or none: {stop}",
     "staff": "You get this because of your role at {organisation}.",

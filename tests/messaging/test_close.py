@@ -62,7 +62,7 @@ def test_results_go_to_all_who_were_invited_and_tell_nothing(office: Office, sta
         body = session.get(Body, office.body_id)
         page = results.members_page(session, body, office.config.public_url)
         verdict = results.verdict(results.newest(session, office.round_id))
-    own = re.compile(r"Person \d+|/a/stop/\w+")
+    own = re.compile(r"Person \d+|/(?:a/stop|m)/\w+")
     assert len({(m.words.subject, own.sub("", m.words.text)) for m in to_members}) == 1
     assert page in to_members[0].words.text and "/a/stop/" in to_members[0].words.text
     to_staff = {mail.to: mail.words.text for mail in office.way.mails if not mail.to.startswith("p")}
