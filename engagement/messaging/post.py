@@ -20,6 +20,7 @@ from engagement.messaging import (
     bounces,
     link_again,
     my_page,
+    notices,
     opt_out,
     outbox,
     page_again,
@@ -78,6 +79,7 @@ class Post:
         done = 0
         while not self.stop.is_set() and (batch := self._lease()):
             done += self._send_all(batch)
+        done += notices.run(self.database, self.config, self._way)
         if not done:
             # While there is mail the connection is kept between passes, for the rate makes each of them short.
             self._way.close()
