@@ -24,7 +24,7 @@ from engagement.intake import mix
 from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
-from engagement.rounds import lifecycle, opening, verbs
+from engagement.rounds import autopilot, lifecycle, opening, verbs
 
 log = logging.getLogger("engagement.worker")
 LEASE = "worker"
@@ -48,11 +48,12 @@ class Worker:
 
     def run_once(self) -> int:
         """Do all that is due and return how many steps were done; 0 also when another worker holds the lease."""
-        if not (self._due() or self._unassessed()) or not self._take_lease():
+        if not (self._due() or self._unassessed() or self._programmes()) or not self._take_lease():
             return 0
         done = 0
         try:
-            while step := sum(self._safely(round_) for round_ in self._due()):
+            # Rounds first: a round that is over makes way for the programme's next.
+            while step := sum(self._safely(round_) for round_ in self._due()) + autopilot.run(self.database):
                 done += step
                 self._take_lease()
             for body_id in self._unassessed():
@@ -61,6 +62,11 @@ class Worker:
         finally:
             self._give_lease()
         return done
+
+    def _programmes(self) -> list[int]:
+        """The programmes to look at now."""
+        with self.database.reading() as session:
+            return autopilot.due(session)
 
     def _due(self) -> list[Round]:
         """The rounds that have a step to take now, in round order, so that releases are built in it too."""
