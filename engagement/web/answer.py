@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from anyio import CapacityLimiter
@@ -25,6 +25,8 @@ from engagement.intake import submit as intake
 from engagement.intake.gather import Answer, Gatherer, Steps
 from engagement.intake.sheet import CHOICES, Fault, is_open, read_sheet
 from engagement.intake.submit import Door, DoorState, Outcome
+from engagement.rounds import lifecycle
+from engagement.rounds.lifecycle import Amendment
 from engagement.web.limits import Limiter, network_of
 from engagement.web.plain import TooLarge, calm, read_form, render, too_large
 from engagement.words import words_of
@@ -97,6 +99,8 @@ class AnswerPages:
     def _look(self, visit: Visit) -> Door:
         with db.get(self._config).reading() as session:
             door = intake.look(session, visit.public_id, visit.token)
+            if door.promise is not None:
+                visit.amendments = lifecycle.told(session, visit.public_id)
             if door.state == DoorState.CLOSED and door.promise is not None:
                 # Brings numpy, which the form has no use for.
                 from engagement.council import results
@@ -142,9 +146,11 @@ class AnswerPages:
         if outcome == Outcome.UNKNOWN:
             raise _NoSuchLink
         door = self._look(visit)
-        if outcome == Outcome.ALREADY:
+        if outcome == Outcome.ALREADY and visit.cancelled is None:
             # After the close the confirmation's own address says only that the round is closed.
             return done(visit, door) if door.state == DoorState.CLOSED else RedirectResponse(DONE, 303)
+        if outcome == Outcome.ALREADY:
+            return show(visit, door)
         return show(visit, door, by_another=True, status=409)
 
     def _withdraw(self, visit: Visit, door: Door, form: Mapping[str, str]) -> Response:
@@ -186,6 +192,13 @@ class Visit:
         self.token = token
         self.page = page
         self.results: str | None = None
+        self.amendments: tuple[Amendment, ...] = ()
+
+    @property
+    def cancelled(self) -> Amendment | None:
+        """The amendment by which the round was cancelled, if it was."""
+        last = self.amendments[-1] if self.amendments else None
+        return last if last is not None and last.kind == "cancelled" else None
 
     @property
     def keep(self) -> str:
@@ -297,6 +310,8 @@ def show(visit: Visit, door: Door, *, by_another: bool = False, status: int = 20
                 top=body_name(door),
                 status=status,
             )
+        case DoorState.CLOSED if visit.cancelled is not None:
+            return cancelled(visit, door, by_another=by_another, status=status)
         case DoorState.CLOSED:
             lost = ["What you sent just now came after the close and was NOT recorded."] if by_another else []
             return calm(
@@ -336,10 +351,42 @@ def show(visit: Visit, door: Door, *, by_another: bool = False, status: int = 20
             )
     if visit.page == "questions":
         return questions(visit, door, {}, [])
-    return start(door)
+    return start(door, visit.amendments)
 
 
-def start(door: Door) -> Response:
+def cancelled(visit: Visit, door: Door, *, by_another: bool = False, status: int = 200) -> Response:
+    """A round that was cancelled: what became of the answers, and why."""
+    lost = ["What you sent just now was NOT recorded."] if by_another else []
+    return calm(
+        "This round was cancelled",
+        *lost,
+        f"It was cancelled on {clock.show_date(visit.cancelled.at)} and takes no more answers. The reason given: "
+        f"“{visit.cancelled.reason}”",
+        "Answers that had been sent are destroyed unopened. Nobody has read them, and nothing of them is published.",
+        "There is nothing that you need to do.",
+        f"The fingerprint of this change to the promise starts with {fingerprint(visit.cancelled.hash)}.",
+        top=body_name(door),
+        forget="" if by_another else visit.keep,
+        status=status,
+    )
+
+
+def amended(amendment: Amendment) -> str:
+    """What an amendment of an open round changed, in one sentence."""
+    on = f"On {clock.show_date(amendment.at)}"
+    if amendment.kind == "extended":
+        text = (
+            f"{on} the closing time was moved from {clock.show_instant(amendment.closed_before)} to "
+            f"{clock.show_instant(amendment.closes_at)}."
+        )
+    elif amendment.kind == "paused":
+        text = f"{on} messages about this round were paused; answering was not."
+    else:
+        text = f"{on} messages were resumed."
+    return text + (f" The reason given: “{amendment.reason}”" if amendment.reason else "")
+
+
+def start(door: Door, amendments: Sequence[Amendment] = ()) -> Response:
     """The first screen: who can see what, before anything is asked."""
     promise = door.promise
     closes = _closes(door)
@@ -356,6 +403,8 @@ def start(door: Door) -> Response:
         key_holder=_sentence(promise.get("key_holder") or "the engagement lead’s organisation"),
         years=f"{years} year{'' if years == 1 else 's'}",
         fingerprint=fingerprint(door.promise_hash),
+        amendments=[(amended(each), fingerprint(each.hash)) for each in amendments],
+        paused=bool(amendments) and amendments[-1].kind == "paused",
         **_common(door),
     )
 

@@ -105,8 +105,8 @@ class OpenRound:
             session.add(row)
 
     def close(self) -> None:
-        """Close it, as the clock would."""
-        self.set(closes_at=clock.now() - timedelta(seconds=1))
+        """Close it, as the engagement lead would."""
+        self.set(state="closing", closed_at=clock.now())
 
 
 @pytest.fixture
