@@ -660,6 +660,54 @@ def cmd_account(args, context: Context) -> int:
     return 0
 
 
+def cmd_audit(args, context: Context) -> int:
+    return {"verify": _audit_verify, "head": _audit_head, "export": _audit_export}[args.what](args, context)
+
+
+def _audit_verify(args, context: Context) -> int:
+    noted = audit.Head.parse(args.head) if args.head else None
+    if args.file:
+        with Path(args.file).open(encoding="utf-8") as lines:
+            verdict = audit.check(audit.read_export(lines), noted)
+    else:
+        with context.database.reading() as session:
+            verdict = audit.check_all(session, noted)
+    data = {
+        "whole": verdict.whole,
+        "lines": verdict.lines,
+        "head": verdict.head and str(verdict.head),
+        "broken": verdict.broken,
+        "lost": verdict.lost and str(verdict.lost),
+    }
+    say(args, data, verdict.sentence)
+    return 0 if verdict.whole else UNWELL
+
+
+def _audit_head(args, context: Context) -> int:
+    with context.database.reading() as session:
+        found = audit.head(session)
+    words = str(audit.Head(*found)) if found else None
+    say(args, {"head": words}, words or "The audit log is empty.")
+    return 0
+
+
+def _audit_export(args, context: Context) -> int:
+    if not args.out:
+        raise Invalid("Say where to write the log to with --out FILE.")
+    target = Path(args.out)
+    if target.exists():
+        raise Invalid(f"{target} exists already: choose another name, so that no earlier export is lost.")
+    with context.database.session() as session:
+        lines = audit.export_all(session, context.actor)
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(lines)
+        audit.record(session, context.actor, "audit.export", None)
+    count = lines.count("\n")
+    say(args, {"lines": count}, f"{count} lines are in {target}, which only you can read.")
+    return 0
+
+
 def cmd_backup(args, context: Context) -> int:
     if not context.database.is_sqlite:
         raise Invalid("Back PostgreSQL up with pg_dump -Fc. Keys are never part of a backup.")
@@ -824,6 +872,13 @@ def parser() -> argparse.ArgumentParser:
         "--body-name", metavar="NAME", help="with --body: what to call a body that is made by this"
     )
     one.add_argument("--role", required=True, choices=[role.value for role in Role])
+    one = command("audit", cmd_audit, "check the audit log, print its newest line's hash, or write it to a file")
+    one.add_argument("what", choices=("verify", "head", "export"))
+    one.add_argument(
+        "--head", metavar="LINE:HASH", help="verify: that the log still holds a line noted earlier"
+    )
+    one.add_argument("--file", metavar="FILE", help="verify: an exported log instead of the database")
+    one.add_argument("--out", metavar="FILE", help="export: where to")
     one = command("backup", cmd_backup, "copy the SQLite database, without keys")
     one.add_argument("--out", metavar="FOLDER")
     command("doctor", cmd_doctor, "check that all is well")
