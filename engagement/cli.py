@@ -872,7 +872,9 @@ def parser() -> argparse.ArgumentParser:
         "--body-name", metavar="NAME", help="with --body: what to call a body that is made by this"
     )
     one.add_argument("--role", required=True, choices=[role.value for role in Role])
-    one = command("audit", cmd_audit, "check the audit log, print its newest line's hash, or write it to a file")
+    one = command(
+        "audit", cmd_audit, "check the audit log, print its newest line's hash, or write it to a file"
+    )
     one.add_argument("what", choices=("verify", "head", "export"))
     one.add_argument(
         "--head", metavar="LINE:HASH", help="verify: that the log still holds a line noted earlier"
