@@ -19,6 +19,8 @@ PER_SIZE = 0.3
 PER_COMPLEMENT = 1.0
 # A large finite cost stands for a pair that may not be.
 FORBIDDEN = 1e6
+# Exchanges of two members in an area; each brings its groups closer, the first ones most.
+EXCHANGES = 40
 KM, LOCALITY, NOT_KNOWN = "km", "locality", "not known"
 
 
@@ -204,33 +206,24 @@ def _areas(practices: Practices, least: int) -> tuple[np.ndarray, tuple[tuple[in
 
 
 def _exchanged(features: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
-    """The groups after every exchange of two members that brings the groups' means closer together."""
+    """The groups after exchanges of two members, each the one that brings the groups' means closest together."""
     group = group.copy()
-    sizes = np.bincount(group, minlength=count)[:, None]
+    sizes = np.bincount(group, minlength=count)
     sums = np.zeros((count, features.shape[1]))
     np.add.at(sums, group, features)
-    centre = features.mean(axis=0)
-    for _ in range(20):
-        best, swap = -1e-9, None
-        for one in range(len(group)):
-            for other in range(one + 1, len(group)):
-                a, b = group[one], group[other]
-                if a == b:
-                    continue
-                move = features[other] - features[one]
-                before = _off(sums[a], sizes[a], centre) + _off(sums[b], sizes[b], centre)
-                after = _off(sums[a] + move, sizes[a], centre) + _off(sums[b] - move, sizes[b], centre)
-                if after - before < best:
-                    best, swap = after - before, (one, other)
-        if swap is None:
+    sums -= sizes[:, None] * features.mean(axis=0)
+    for _ in range(EXCHANGES):
+        # What a move of (one, other) does to the squared distance of both groups' means from the area's.
+        move = features[None] - features[:, None]
+        here = sums[group][:, None]
+        after = ((here + move) ** 2).sum(axis=2) / sizes[group][:, None] ** 2
+        before = ((here**2).sum(axis=2) / sizes[group][:, None] ** 2) + np.zeros_like(after)
+        gain = before + before.T - after - after.T
+        gain[group[:, None] == group[None]] = 0
+        one, other = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[one, other] < 1e-9:
             break
-        one, other = swap
-        move = features[other] - features[one]
-        sums[group[one]] += move
-        sums[group[other]] -= move
+        sums[group[one]] += move[one, other]
+        sums[group[other]] -= move[one, other]
         group[one], group[other] = group[other], group[one]
     return group
-
-
-def _off(total: np.ndarray, size: np.ndarray, centre: np.ndarray) -> float:
-    return float(((total / size - centre) ** 2).sum())
