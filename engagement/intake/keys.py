@@ -35,6 +35,14 @@ class Keys:
         """The key of the panel codes that round `number` gives out, made if need be."""
         return self._ensure(f"panel-{body_id}-{number}.key")
 
+    def panel(self, body_id: int, number: int) -> bytes:
+        """The key of the panel codes that round `number` gave out. Raises `Unsafe` when it is gone."""
+        return self._read(f"panel-{body_id}-{number}.key")
+
+    def holds_panel(self, body_id: int, number: int) -> bool:
+        """Whether the key of round `number`'s panel codes still exists here."""
+        return (self.folder / f"panel-{body_id}-{number}.key").exists()
+
     def panel_before(self, body_id: int, number: int) -> bytes | None:
         """The newest panel key of an earlier round that has not been destroyed."""
         earlier = [n for n in self._panels(body_id) if n < number]
