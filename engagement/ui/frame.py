@@ -57,6 +57,12 @@ ASIDE = (
     ("practice.py", "One practice", ":material/local_hospital:", "One practice, and why it stands there."),
 )
 RUNNING = (
+    (
+        "programme.py",
+        "Programme",
+        ":material/calendar_month:",
+        "Rounds that run themselves: their dates, and what to do when one is held up.",
+    ),
     ("rounds.py", "Rounds", ":material/event_repeat:", "Prepare, launch and close rounds."),
     ("messages.py", "Messages", ":material/mail:", "Invitations, reminders, and what did not arrive."),
     ("meetings.py", "Meetings", ":material/groups:", "When meetings were held, and who came."),
