@@ -38,6 +38,10 @@ def _now(here, found: desk.Desk) -> None:
     if found.without_address:
         st.text(f"{found.without_address} of those invited to the open round have no e-mail address.")
         frame_tools.link_to("roster.py", "Go to Roster", ":material/arrow_forward:")
+    if found.paused:
+        st.warning(
+            "The open round is paused: none of its messages leaves until it is resumed on the Rounds page."
+        )
     if found.reminder_at:
         st.text(
             f"Next reminder: {clock.show_instant(found.reminder_at)}, or the first working day after that. It goes to "

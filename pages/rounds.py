@@ -8,14 +8,12 @@ import streamlit as st
 
 from engagement import clock
 from engagement.access import Role
-from engagement.errors import EngagementError, Invalid
-from engagement.releases import read
+from engagement.errors import Invalid
 from engagement.rounds import verbs
 from engagement.rounds.checklist import OK, STOP, WARN
-from engagement.ui import frame_tools, show
+from engagement.ui import frame_tools, live, show, steps
 from engagement.ui.safe import safe_md
 
-DONE, ASKED = "rounds_done", "rounds_asked"
 USUAL_LENGTH = clock.days(21)
 OPENING, CLOSING = time(9), time(17)
 TIER_NAMES = {
@@ -30,22 +28,10 @@ STATES = {
     "closing": "Closed, being checked",
     "mixed": "Closed, being checked",
     "released": "Published",
+    "cancelled": "Cancelled",
 }
 ICONS = {OK: ":material/check_circle:", WARN: ":material/warning:", STOP: ":material/block:"}
 LEVELS = {OK: "Ready", WARN: "Warning", STOP: "Must be put right"}
-
-
-def _run(here, done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own; on success say so and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.session_state.pop(ASKED, None)
-    st.rerun()
 
 
 def _season(day: date) -> str:
@@ -112,7 +98,9 @@ def _new(here) -> None:
         frame_tools.show_error(error)
         return
     if fields:
-        _run(here, "The round is drafted. Check it below, then launch it.", verbs.new, here.body.id, **fields)
+        steps.run(
+            here, "The round is drafted. Check it below, then launch it.", verbs.new, here.body.id, **fields
+        )
 
 
 def _draft(here, round_) -> None:
@@ -123,7 +111,7 @@ def _draft(here, round_) -> None:
         frame_tools.show_error(error)
         fields = None
     if fields:
-        _run(here, "The draft is saved.", verbs.edit, round_.id, **fields)
+        steps.run(here, "The draft is saved.", verbs.edit, round_.id, **fields)
     with here.database.reading() as session:
         checks = verbs.checklist(session, here.actor, round_.id)
     st.markdown("#### Before launch")
@@ -133,65 +121,21 @@ def _draft(here, round_) -> None:
             st.text(check.text)
     if any(check.level == STOP for check in checks):
         st.text("The round can be launched when nothing above must be put right.")
-    elif _asked("launch", round_.id, "Launch the round", primary=True):
+    elif steps.asked("launch", round_.id, "Launch the round", primary=True):
         with st.container(border=True):
             st.text(
                 "Launching freezes the questions, the roster, the threshold and what members are told about "
                 "confidentiality. None of it can be changed afterwards. The links are made at once."
             )
-            if _confirm("launch", "Launch now"):
-                _run(here, "The round is launched. It opens within a few seconds.", verbs.launch, round_.id)
-    if _asked("discard", round_.id, "Delete the draft"):
+            if steps.confirm("launch", "Launch now"):
+                steps.run(
+                    here, "The round is launched. It opens within a few seconds.", verbs.launch, round_.id
+                )
+    if steps.asked("discard", round_.id, "Delete the draft"):
         with st.container(border=True):
             st.text("The draft will be deleted. No answers are lost, for nobody was asked.")
-            if _confirm("discard", "Delete it"):
-                _run(here, "The draft is deleted.", verbs.discard, round_.id)
-
-
-def _asked(what: str, round_id: int, label: str, *, primary: bool = False) -> bool:
-    """A button whose press stays pressed until it is confirmed or given up."""
-    mark = (what, round_id)
-    if st.session_state.get(ASKED) == mark:
-        return True
-    if st.button(label, key=f"rounds_{what}", type="primary" if primary else "secondary"):
-        st.session_state[ASKED] = mark
-        st.rerun()
-    return False
-
-
-def _confirm(what: str, label: str) -> bool:
-    with st.container(horizontal=True):
-        sure = st.button(label, key=f"rounds_{what}_yes", type="primary")
-        if st.button("Cancel", key=f"rounds_{what}_no"):
-            st.session_state.pop(ASKED, None)
-            st.rerun()
-    return sure
-
-
-def _open(here, round_, brief) -> None:
-    st.subheader(f"Round {round_.number}: {safe_md(round_.title)}")
-    taking_part = (
-        f"About {brief.answered_percent}% of {brief.invited} invited have answered (to the nearest 5)."
-        if brief and brief.answered_percent is not None
-        else f"{round_.invited} people are invited."
-    )
-    state = "Opens" if round_.opens_at > clock.now() else "Open until"
-    at = round_.opens_at if state == "Opens" else round_.closes_at
-    st.text(f"{state} {clock.show_instant(at)}. {taking_part}")
-    st.text("Nobody sees results, or counts by group, while a round is open.")
-    st.text(
-        "Invitations and reminders go out by mail where it is set up: see Messages. The operator can hand out links too:"
-    )
-    st.code(f"engagement round links {round_.number} --out links.csv", language=None)
-    _receipt(here, round_)
-    if _asked("close", round_.id, "Close the round now"):
-        with st.container(border=True):
-            st.text(
-                "No more answers will be taken and no answer can be withdrawn. The answers are then mixed, and the "
-                "results are checked and published. This cannot be undone."
-            )
-            if _confirm("close", "Close it now"):
-                _run(here, "The round is closed. Its results are being checked.", verbs.close, round_.id)
+            if steps.confirm("discard", "Delete it"):
+                steps.run(here, "The draft is deleted.", verbs.discard, round_.id)
 
 
 def _receipt(here, round_) -> None:
@@ -244,11 +188,10 @@ def main() -> None:
     here = frame_tools.current()
     st.title("Rounds")
     here.actor.require(here.body.id, Role.LEAD)
-    if done := st.session_state.pop(DONE, None):
+    if done := steps.said():
         st.success(done)
     with here.database.reading() as session:
         rounds = verbs.rounds(session, here.actor, here.body.id)
-        briefs = {brief.number: brief for brief in read.status(session, here.actor, here.body.id).open}
     for round_ in rounds:
         if round_.trouble:
             st.error(f"Round {round_.number} needs the operator: {safe_md(round_.trouble)}")
@@ -258,7 +201,8 @@ def main() -> None:
     if moving:
         _watch(here, tuple((r.id, r.state) for r in rounds))
     for round_ in (r for r in rounds if r.state == "open"):
-        _open(here, round_, briefs.get(round_.number))
+        live.draw(here, round_)
+        _receipt(here, round_)
     drafts = [r for r in rounds if r.state == "draft"]
     if drafts:
         _draft(here, drafts[0])

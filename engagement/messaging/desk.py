@@ -64,6 +64,7 @@ class Desk:
     without_address: int
     undelivered: int
     undeliverable: int
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def look(session: Session, actor: Actor, body_id: int, config: Config) -> Desk:
         without_address=_without_address(session, opened.id) if opened else 0,
         undelivered=len(bounces.dead_letters(session, actor, body_id)),
         undeliverable=len(bounces.undeliverable(session, actor, body_id)),
+        paused=opened is not None and opened.paused_at is not None,
     )
 
 

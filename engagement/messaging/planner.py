@@ -94,7 +94,9 @@ def next_reminder_number(done: dict[tuple[str, int], datetime]) -> int:
 
 
 def next_reminder(session: Session, round_: Round, done: dict[tuple[str, int], datetime]) -> datetime | None:
-    """When a round's next reminder may leave, None when there is none to come."""
+    """When a round's next reminder may leave, None when there is none to come or the round is paused."""
+    if round_.paused_at is not None:
+        return None
     row = settings.of(session, round_.body_id)
     before = [at for (kind, _), at in done.items() if kind in ("invitation", "reminder")]
     return reminders.next_due(

@@ -33,7 +33,7 @@ class Words:
 KIND_NAMES = {
     "invitation": "Invitation",
     "reminder": "Reminder",
-    "amendment": "The round stays open longer",
+    "amendment": "Change to the round",
     "link": "Link asked for again",
     "published": "Results, to members",
     "results": "Results, to the governing body and the council",

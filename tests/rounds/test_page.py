@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from engagement import clock
 from engagement.access import Actor, Role
+from engagement.config import Config
 from engagement.models import Body, Round, Spell
 from engagement.words import words_of
 from engagement.worker import Worker
@@ -33,7 +34,9 @@ def open_page(database, monkeypatch):
         def current():
             with database.reading() as session:
                 body = session.get(Body, body_id)
-            return SimpleNamespace(database=database, actor=actor, body=body, words=words_of(body.words))
+            return SimpleNamespace(
+                database=database, actor=actor, body=body, words=words_of(body.words), config=Config.load()
+            )
 
         monkeypatch.setattr(frame_tools, "current", current)
         return AppTest.from_file(str(PAGE), default_timeout=30).run()
