@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from engagement.errors import Invalid
 
@@ -25,6 +26,11 @@ SETTINGS = {
     "ENGAGEMENT_NOTIFY_KEY": "an API key of GOV.UK Notify",
     "ENGAGEMENT_NOTIFY_TEMPLATE": "the id of a Notify template with subject ((subject)) and message ((body))",
     "ENGAGEMENT_NOTIFY_URL": "another address of the Notify API",
+    "ENGAGEMENT_OIDC_ISSUER": "an OpenID Connect provider that staff sign in through",
+    "ENGAGEMENT_OIDC_CLIENT_ID": "the client id that the provider gave this installation",
+    "ENGAGEMENT_OIDC_CLIENT_SECRET": "its client secret, if the provider wants one",
+    "ENGAGEMENT_OIDC_SCOPES": "what is asked of the provider (default: openid)",
+    "ENGAGEMENT_OIDC_LABEL": "the provider's name on the button (default: your organisation's account)",
 }
 MAIL_WAYS = ("files", "smtp", "notify", "off")
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -88,6 +94,41 @@ class MailConfig:
         return found
 
 
+@dataclass(frozen=True)
+class ProviderConfig:
+    """An OpenID Connect provider that staff sign in through. The secret is kept out of its text."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    scopes: str = "openid"
+    label: str = "your organisation's account"
+
+    @classmethod
+    def load(cls, value: Callable[..., str]) -> ProviderConfig | None:
+        """Read the settings, None where no issuer is named. Raises `Invalid` for those that cannot be used."""
+        issuer = value("ENGAGEMENT_OIDC_ISSUER")
+        if not issuer:
+            return None
+        parts = urlsplit(issuer)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise Invalid("ENGAGEMENT_OIDC_ISSUER must start with https://")
+        found = cls(
+            issuer=issuer,
+            client_id=value("ENGAGEMENT_OIDC_CLIENT_ID"),
+            client_secret=value("ENGAGEMENT_OIDC_CLIENT_SECRET"),
+            scopes=value("ENGAGEMENT_OIDC_SCOPES", cls.scopes),
+            label=value("ENGAGEMENT_OIDC_LABEL", cls.label),
+        )
+        if not found.client_id:
+            raise Invalid("ENGAGEMENT_OIDC_ISSUER needs ENGAGEMENT_OIDC_CLIENT_ID")
+        if "openid" not in found.scopes.split():
+            raise Invalid("ENGAGEMENT_OIDC_SCOPES must hold the word openid")
+        if len(found.label) > 60 or not found.label.isprintable():
+            raise Invalid("ENGAGEMENT_OIDC_LABEL must be one line of at most 60 characters")
+        return found
+
+
 def _whole(text: str, name: str, highest: int) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= highest:
         raise Invalid(f"{name} must be a whole number from 1 to {highest}")
@@ -103,11 +144,17 @@ class Config:
     public_url: str
     embedded_worker: bool
     mail: MailConfig = MailConfig()
+    provider: ProviderConfig | None = None
 
     @property
     def keys(self) -> Path:
         """Folder of round, link and panel keys; beside the database, never in it, never backed up."""
         return self.data / "keys"
+
+    @property
+    def app_keys(self) -> Path:
+        """Folder of the keys that signing in needs: read by the app, where it may not read those of rounds."""
+        return self.data / "app-keys"
 
     @property
     def outbox(self) -> Path:
@@ -153,4 +200,5 @@ class Config:
             public_url=public_url,
             embedded_worker=worker == "embedded",
             mail=MailConfig.load(value, secure=public_url.startswith("https://")),
+            provider=ProviderConfig.load(value),
         )

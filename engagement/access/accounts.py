@@ -12,10 +12,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, select
 
 from engagement import clock
-from engagement.access import audit
+from engagement.access import audit, totp
 from engagement.access.actor import ALONE, KEEPERS, Actor, Role, check_together
 from engagement.errors import Conflict, Invalid, NotAllowed, NotFound
-from engagement.models import Account, AccountRole, Body, StaffSession
+from engagement.models import Account, AccountIdentity, AccountRole, Body, SecondFactor, StaffSession
 
 PASSWORD_MINIMUM = 12
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -30,7 +30,10 @@ def _decoy() -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """An account as the People page shows it; `elsewhere` when it has a role in another body too."""
+    """An account as the People page shows it; `elsewhere` when it has a role in another body too.
+
+    `connected`: with somebody's account at the OpenID provider.
+    """
 
     id: int
     name: str
@@ -39,16 +42,19 @@ class Person:
     disabled: bool
     must_change: bool
     elsewhere: bool = False
+    second_factor: bool = False
+    connected: bool = False
 
 
-def _clean_email(email: str) -> str:
+def clean_email(email: str) -> str:
+    """An address as accounts hold it: in lower case. Raises `Invalid` for what is none."""
     email = email.strip().lower()
     if not _EMAIL.fullmatch(email) or len(email) > 254 or not email.isprintable():
         raise Invalid("Enter an e-mail address in the correct format, like name@example.org")
     return email
 
 
-def _check_password(password: str) -> str:
+def check_password(password: str) -> str:
     if len(password) < PASSWORD_MINIMUM:
         raise Invalid(f"The password must have at least {PASSWORD_MINIMUM} characters")
     if len(password) > 200:
@@ -68,15 +74,17 @@ def create(
     role: Role,
     password: str | None = None,
     demo: bool = False,
+    without_password: bool = False,
 ) -> tuple[Account, str]:
     """Make an account with a role in a body, and return it with its password, which is shown once.
 
     A password that we made must be changed at the first sign-in. An address that has an account already is
     given the role there instead of a second account; its password stays and the text returned is empty.
+    `without_password`: for somebody who will sign in through a provider or by mailed links; nobody knows one then.
     Raises `Invalid` for an address, name or password that cannot be used.
     """
     actor.require(body_id, *KEEPERS)
-    email = _clean_email(email)
+    email = clean_email(email)
     name = name.strip()
     if not name or len(name) > 200 or not name.isprintable():
         raise Invalid("Enter the person's name, in at most 200 characters on one line")
@@ -88,12 +96,12 @@ def create(
     account = session.exec(select(Account).where(Account.email == email)).first()
     made = ""
     if account is None:
-        made = _check_password(password) if password else secrets.token_urlsafe(12)
+        made = check_password(password) if password else secrets.token_urlsafe(12)
         account = Account(
             email=email,
             name=name,
             password_hash=_hasher.hash(made),
-            must_change=password is None,
+            must_change=password is None and not without_password,
             is_demo=demo,
             created_at=clock.now(),
         )
@@ -111,7 +119,7 @@ def create(
     session.add(AccountRole(**key))
     session.flush()
     audit.record(session, actor, "account.create", body_id, account=account.id, role=role.value)
-    return account, made
+    return account, "" if without_password else made
 
 
 def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
@@ -132,6 +140,8 @@ def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
             )
         )
     )
+    factors = set(session.exec(select(SecondFactor.account_id)))
+    connected = set(session.exec(select(AccountIdentity.account_id)))
     for account, role in rows:
         accounts[account.id] = account
         roles.setdefault(account.id, []).append(Role(role))
@@ -145,6 +155,8 @@ def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
                 a.disabled,
                 a.must_change,
                 a.id in elsewhere,
+                a.id in factors,
+                a.id in connected,
             )
             for a in accounts.values()
         ),
@@ -152,7 +164,7 @@ def people(session: Session, actor: Actor, body_id: int) -> list[Person]:
     )
 
 
-def _colleague(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:
+def colleague(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:
     """An account of this body, and of this body alone unless the actor is the operator."""
     actor.require(body_id, *KEEPERS)
     bodies = set(session.exec(select(AccountRole.body_id).where(AccountRole.account_id == account_id)))
@@ -234,7 +246,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
 
     Raises `Conflict` if a body would have no engagement lead, and for an account that another body has too.
     """
-    account = _colleague(session, actor, body_id, account_id)
+    account = colleague(session, actor, body_id, account_id)
     if disabled:
         _watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "disable an auditor")
         for led in session.exec(
@@ -246,7 +258,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
     account.disabled = disabled
     session.add(account)
     if disabled:
-        _end_sessions(session, account_id)
+        end_sessions(session, account_id)
     audit.record(
         session, actor, "account.disable" if disabled else "account.enable", body_id, account=account_id
     )
@@ -254,15 +266,35 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
 
 def reset_password(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
     """Make a new password, end the account's sessions, and return the password, which is shown once."""
-    account = _colleague(session, actor, body_id, account_id)
+    account = colleague(session, actor, body_id, account_id)
     _watched_over(session, actor, body_id, account_id, (Role.REVIEWER, *ALONE), "reset this password")
     password = secrets.token_urlsafe(12)
     account.password_hash = _hasher.hash(password)
     account.must_change = True
     session.add(account)
-    _end_sessions(session, account_id)
+    end_sessions(session, account_id)
     audit.record(session, actor, "account.reset", body_id, account=account_id)
     return password
+
+
+def remove_second_factor(session: Session, actor: Actor, body_id: int, account_id: int) -> None:
+    """Take off the second factor of somebody who lost phone and recovery codes, and end the account's sessions.
+
+    Who needs one sets another up at the next sign-in. Raises `Conflict` where there is none.
+    """
+    colleague(session, actor, body_id, account_id)
+    if not totp.discard(session, account_id):
+        raise Conflict("This account has no second factor.")
+    end_sessions(session, account_id)
+    audit.record(session, actor, "second-factor.discard", body_id, account=account_id)
+
+
+def forget_made_password(session: Session, account: Account) -> None:
+    """Void a password that somebody else made and its owner never used: they have signed in another way."""
+    if account.must_change:
+        account.password_hash = _hasher.hash(secrets.token_urlsafe(32))
+        account.must_change = False
+        session.add(account)
 
 
 def change_password(
@@ -277,15 +309,16 @@ def change_password(
         raise Invalid("The current password is not right")
     if old == new:
         raise Invalid("Choose a password that differs from the current one")
-    account.password_hash = _hasher.hash(_check_password(new))
+    account.password_hash = _hasher.hash(check_password(new))
     account.must_change = False
     session.add(account)
     if keep_cookie:
-        _end_sessions(session, account_id, but=audit.sha256(keep_cookie))
+        end_sessions(session, account_id, but=audit.sha256(keep_cookie))
     audit.record(session, Actor(account.name), "account.password", None, account=account.id)
 
 
-def _end_sessions(session: Session, account_id: int, but: str | None = None) -> None:
+def end_sessions(session: Session, account_id: int, but: str | None = None) -> None:
+    """End an account's sessions, all but the one whose cookie has that hash."""
     for row in session.exec(select(StaffSession).where(StaffSession.account_id == account_id)):
         if row.cookie_hash != but:
             row.ended = True
