@@ -25,7 +25,7 @@ from engagement.db import Database
 from engagement.errors import EngagementError, Invalid, NotFound
 from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
-from engagement.models import MESSAGE_KINDS, TIERS, Body
+from engagement.models import APPROVALS, MESSAGE_KINDS, TIERS, Body
 from engagement.worker import Embedded, Worker, pending
 
 REFUSED, UNWELL = 1, 3
@@ -122,6 +122,14 @@ def a_date(text: str):
         return parse_date(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+
+def a_time(text: str) -> time:
+    """An argument such as 09:00."""
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time of day; write 09:00") from None
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -269,6 +277,8 @@ def cmd_round(args, context: Context) -> int:
         "close": _round_close,
         "list": _round_list,
         "links": _round_links,
+        "next": _round_next,
+        "again": _round_again,
     }[args.what](args, context)
 
 
@@ -386,6 +396,50 @@ def _round_links(args, context: Context) -> int:
         f"{len(rows)} personal links are in {target}, which only you can read. Delete it when they are sent."
     )
     say(args, {"links": len(rows)}, words)
+    return 0
+
+
+def _round_next(args, context: Context) -> int:
+    from engagement.rounds import programme
+
+    with context.database.reading() as session:
+        view = programme.read(session, context.actor, context.body(session, args.body).id)
+    found = view.upcoming if view else ()
+    lines = [programme.line(coming) for coming in found]
+    say(
+        args,
+        [programme.as_json(coming) for coming in found],
+        "\n".join(lines) or "There is no programme: engagement programme set --first DATE",
+    )
+    return 0
+
+
+def _round_again(args, context: Context) -> int:
+    from engagement.rounds import programme
+
+    with context.database.session() as session:
+        round_ = programme.same_again(session, context.actor, context.body(session, args.body).id)
+    words = (
+        f"Round {round_.number} is drafted like the last one. Launch it with: round launch {round_.number}"
+    )
+    say(args, {"round": round_.number}, words)
+    return 0
+
+
+def cmd_programme(args, context: Context) -> int:
+    from engagement.rounds import programme
+
+    with context.database.session() as session:
+        body_id = context.body(session, args.body).id
+        if args.what == "set":
+            chosen = {name: getattr(args, name) for name in programme.SETTINGS}
+            programme.change(session, context.actor, body_id, **chosen)
+        elif args.what in ("pause", "resume"):
+            getattr(programme, args.what)(session, context.actor, body_id)
+        view = programme.read(session, context.actor, body_id)
+    if view is None:
+        raise NotFound("There is no programme: engagement programme set --first DATE")
+    say(args, programme.view_json(view), "\n".join(programme.lines(view)))
     return 0
 
 
@@ -730,8 +784,9 @@ def cmd_doctor(args, context: Context) -> int:
         broken = audit.verify(session)
         waiting = pending(session)
         from engagement.messaging import outbox
-        from engagement.models import Round
+        from engagement.models import Programme, Round
 
+        held_up = session.exec(select(Programme.trouble).where(Programme.trouble.is_not(None))).all()
         troubles = session.exec(select(Round.number, Round.trouble).where(Round.trouble.is_not(None))).all()
         opened = session.exec(select(Round).where(Round.state.in_(("open", "closing")))).all()
         late = outbox.oldest(session)
@@ -744,6 +799,8 @@ def cmd_doctor(args, context: Context) -> int:
     )
     for number, trouble in troubles:
         check(False, f"round {number}: {trouble}")
+    for trouble in held_up:
+        check(False, f"a programme is held up: {trouble}")
     for round_ in opened:
         check(
             context.keys.holds_round(round_.public_id),
@@ -847,6 +904,33 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("round", type=int, metavar="NUMBER")
     made.add_argument("--out", required=True, metavar="FILE")
+
+    kinds.add_parser("next", parents=[common], help="the programme's next four rounds")
+    kinds.add_parser("again", parents=[common], help="draft a round like the last one, now")
+
+    one = command(
+        "programme", cmd_programme, "rounds that run themselves: show or set the rule, pause, resume"
+    )
+    kinds = one.add_subparsers(dest="what", required=True, metavar="VERB")
+    for name, help in (
+        ("show", "the rule, what rounds ask, and the next four"),
+        ("pause", "draft and launch nothing more by itself"),
+        ("resume", "go on with the rounds to come"),
+    ):
+        kinds.add_parser(name, parents=[common], help=help)
+    made = kinds.add_parser("set", parents=[common], help="set it up, or change what is given")
+    made.add_argument("--first", type=a_date, metavar="DATE", help="the day on which the next round opens")
+    made.add_argument("--every", type=int, metavar="MONTHS", help="months between rounds (6)")
+    made.add_argument(
+        "--by", choices=("day", "weekday"), help="what of the first date comes again (its day of the month)"
+    )
+    made.add_argument("--days", type=int, help="how long a round is open (28)")
+    made.add_argument("--opens", type=a_time, metavar="TIME", help="09:00 unless given")
+    made.add_argument("--closes", type=a_time, metavar="TIME", help="17:00 unless given")
+    made.add_argument("--lead-days", type=int, metavar="DAYS", help="how far ahead a round is drafted (14)")
+    made.add_argument("--approval", choices=APPROVALS, help="which rounds wait for somebody's word (first)")
+    made.add_argument("--tier", choices=TIERS, help="as in the last round, unless given")
+    made.add_argument("--threshold", type=int, help="as in the last round, unless given")
 
     one = command("messages", cmd_messages, "how mail stands; try again, send a test, note a bounce")
     one.add_argument("what", choices=("list", "retry", "test", "bounce"))

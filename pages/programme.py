@@ -82,7 +82,7 @@ def form(view) -> None:
         with left:
             first = st.date_input(
                 "Next round opens on",
-                value=view.next_wanted if view else clock.today() + clock.days(28),
+                value=view.next_wanted if view else cadence.working_day(clock.today() + clock.days(28))[0],
                 format="DD/MM/YYYY",
                 help="The first round that is not drafted yet. Rounds after it are counted from this day.",
             )

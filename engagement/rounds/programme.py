@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -317,6 +318,46 @@ def save(
     return read(session, actor, body_id)
 
 
+# What `change` takes, by name.
+SETTINGS = (
+    "every",
+    "first",
+    "by",
+    "days",
+    "opens",
+    "closes",
+    "lead_days",
+    "approval",
+    "tier",
+    "threshold",
+)
+
+
+def change(session: Session, actor: Actor, body_id: int, **given) -> View:
+    """Save the programme with some of `SETTINGS` changed; those left out or None stay, or are the usual ones at first.
+
+    Raises what `save` raises, and `Invalid` for a new programme without `first`.
+    """
+    old = read(session, actor, body_id)
+    if old is None:
+        now = {
+            "every": 6,
+            "by": cadence.DAY,
+            "days": USUAL_LENGTH,
+            "opens": Rule.opens,
+            "closes": Rule.closes,
+        }
+    else:
+        rule = old.rule
+        now = {name: getattr(rule, name) for name in ("every", "by", "days", "opens", "closes")}
+        now |= {"first": old.next_wanted, "instrument_id": old.instrument_id}
+        now |= {name: getattr(old, name) for name in ("lead_days", "approval", "tier", "threshold")}
+    now |= {name: value for name, value in given.items() if value is not None}
+    if "first" not in now:
+        raise Invalid("Say on which day the next round opens: --first DATE")
+    return save(session, actor, body_id, **now)
+
+
 def _check(
     session, body_id, programme, rule, moved, lead_days, approval, tier, threshold, instrument_id
 ) -> None:
@@ -492,3 +533,71 @@ def same_again(
         threshold=like.threshold,
         instrument_id=like.instrument_id,
     )
+
+
+# --- in words and as JSON, for the command line -------------------------------------------------------------------
+
+
+def as_json(coming: Upcoming) -> dict[str, Any]:
+    """A round to come as JSON."""
+    dates = coming.dates
+    return {
+        "round": coming.number,
+        "drafted": coming.round_id is not None,
+        "needs_approval": coming.needs_approval,
+        "wanted": dates.wanted.isoformat(),
+        "opens_at": dates.opens_at.isoformat(),
+        "closes_at": dates.closes_at.isoformat(),
+        "moved": dates.moved,
+        "opening_shifted": dates.opening_shifted,
+        "closing_shifted": dates.closing_shifted,
+        "reminders": [at.isoformat() for at in coming.reminders],
+        "trouble": coming.trouble,
+    }
+
+
+def line(coming: Upcoming) -> str:
+    """A round to come on one line."""
+    dates = coming.dates
+    notes = [
+        *(["drafted"] if coming.round_id else []),
+        *(["waits for approval"] if coming.needs_approval else []),
+        *(["moved by hand"] if dates.moved else []),
+        *([f"moved from {dates.opening_shifted}"] if dates.opening_shifted else []),
+        *([f"held up: {coming.trouble}"] if coming.trouble else []),
+    ]
+    return (
+        f"Round {coming.number} opens {clock.show_instant(dates.opens_at)}, "
+        f"closes {clock.show_instant(dates.closes_at)}" + (f" ({'; '.join(notes)})" if notes else "")
+    )
+
+
+def view_json(view: View) -> dict[str, Any]:
+    """A programme as JSON."""
+    return {
+        "rule": view.rule.as_json(),
+        "sentence": cadence.sentence(view.rule),
+        "lead_days": view.lead_days,
+        "approval": view.approval,
+        "tier": view.asks.tier,
+        "threshold": view.asks.threshold,
+        "like_round": view.asks.round,
+        "reminders": view.reminders,
+        "gap_days": view.gap_days,
+        "paused_at": view.paused_at and view.paused_at.isoformat(),
+        "trouble": view.trouble,
+        "next": [as_json(coming) for coming in view.upcoming],
+        "skipped": [{"opens_at": turn.dates[0].isoformat(), "reason": turn.reason} for turn in view.skipped],
+    }
+
+
+def lines(view: View) -> list[str]:
+    """A programme in words, line by line."""
+    return [
+        f"{cadence.sentence(view.rule)}. {view.reminders} reminders.",
+        f"Rounds are {view.asks.tier}; a group is shown from {view.asks.threshold} answers.",
+        *([f"Paused since {clock.show_date(view.paused_at)}."] if view.paused_at else []),
+        *([f"Held up: {view.trouble}"] if view.trouble else []),
+        *(line(coming) for coming in view.upcoming),
+        *(f"Left out, {clock.show_date(turn.dates[0])}: {turn.reason}" for turn in view.skipped),
+    ]
