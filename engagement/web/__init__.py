@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engagement.config import Config
 from engagement.web.answer import AnswerPages, no_such_link
+from engagement.web.asks import AskPages
+from engagement.web.asks import no_such_page as no_such_own_page
 from engagement.web.export import Exports
 from engagement.web.headers import Guard
 from engagement.web.health import Health
@@ -27,7 +29,7 @@ GZIP_FROM = 500
 def routes(config: Config) -> list[BaseRoute]:
     """The plain routes, to be mounted before Streamlit's."""
     answer, staff, exports, health = AnswerPages(config), StaffPages(config), Exports(config), Health(config)
-    results, mail = ResultsPages(config), MailPages(config)
+    results, mail, asks = ResultsPages(config), MailPages(config), AskPages(config)
     both = ["GET", "POST"]
     return [
         # Under /a/ too, of which neither we nor the proxy keep a log.
@@ -37,6 +39,9 @@ def routes(config: Config) -> list[BaseRoute]:
         Route("/a/{rest:path}", no_such_link, methods=both),
         Route("/r/{code}/{key}", results.show),
         Route("/r/{rest:path}", no_such_page),
+        Route("/m/again", asks.again, methods=both),
+        Route("/m/{token}", asks.page, methods=both),
+        Route("/m/{rest:path}", no_such_own_page, methods=both),
         Route("/plain/{name}", serve_file),
         Route("/sign-in", staff.sign_in, methods=both),
         Route("/sign-in/demo", staff.demo, methods=["POST"]),

@@ -28,11 +28,22 @@ log = logging.getLogger(__name__)
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 # Pages of ours under these paths are plain HTML; everything else is Streamlit's.
-PLAIN = ("/a/", "/r/", "/plain/", "/export/", "/sign-in", "/sign-out", "/password", "/healthz", "/readyz")
+PLAIN = (
+    "/a/",
+    "/m/",
+    "/r/",
+    "/plain/",
+    "/export/",
+    "/sign-in",
+    "/sign-out",
+    "/password",
+    "/healthz",
+    "/readyz",
+)
 _PLAIN = frozenset(path.rstrip("/") for path in PLAIN)
 _BENEATH_PLAIN = tuple(f"{path}/" for path in _PLAIN)
 # Here no cookie is read or set, so that nothing can say which browser or colleague answered.
-COOKIELESS = ("/a/", "/r/", "/plain/")
+COOKIELESS = ("/a/", "/m/", "/r/", "/plain/")
 PROBES = ("/healthz", "/readyz")
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 # Streamlit's files, which hold no data, and its own small requests.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-LINKS = ("/a/", "/r/")
+LINKS = ("/a/", "/m/", "/r/")
 LOGGERS = ("uvicorn.access", "uvicorn.error", "uvicorn.asgi", "uvicorn")
 
 
 class NoLinks(logging.Filter):
-    """Drops every line that mentions a path of the answer form or the members' results, address and time included."""
+    """Drops every line that mentions a path of the answer form, a member's own page or the members' results, address and time included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a line to be dropped."""
