@@ -26,8 +26,6 @@ FIRST = "0" * 64
 ADVISORY_LOCK = 7_305_121
 PAGE = 1_000
 READ_BY = (Role.LEAD, Role.AUDITOR)
-# Told of accounts and their sessions, which belong to no body: for the auditor of a body with that account.
-WITHOUT_BODY = ("session.", "account.")
 
 
 def canonical(value: Any) -> str:
@@ -200,9 +198,7 @@ def _lines(session: Session, body_id: int | None = None) -> Iterator[Line]:
     rows = session.exec(query).all()
     while rows:
         for number, at, actor, action, body, detail, previous, found in rows:
-            shown = (
-                body_id is None or body == body_id or (body is None and _concerns(action, detail, accounts))
-            )
+            shown = body_id is None or body == body_id or (body is None and _concerns(detail, accounts))
             yield Line(number, previous, found, _content(at, actor, action, body, detail) if shown else None)
         rows = session.exec(query.where(AuditEntry.id > rows[-1].id)).all()
 
@@ -270,7 +266,7 @@ def entries(
     rows = session.exec(query if before is None else query.where(AuditEntry.id < before)).all()
     while rows:
         for row in rows:
-            if row.body_id is not None or _concerns(row.action, row.detail, names):
+            if row.body_id is not None or _concerns(row.detail, names):
                 about = names.get(row.detail.get("account"))
                 found.append(Entry(row.id, row.at, row.actor, row.action, dict(row.detail), about))
                 if len(found) == most:
@@ -347,6 +343,6 @@ def _accounts(session: Session, body_id: int) -> frozenset[int]:
     return frozenset(_names(session, body_id))
 
 
-def _concerns(action: str, detail: Any, accounts: Iterable[int]) -> bool:
-    """Whether a line without a body is about one of these accounts."""
-    return action.startswith(WITHOUT_BODY) and detail.get("account") in accounts
+def _concerns(detail: Any, accounts: Iterable[int]) -> bool:
+    """Whether a line without a body is about one of these accounts, as those of sign-in are."""
+    return detail.get("account") in accounts

@@ -11,6 +11,7 @@ from sqlmodel import Session, delete, func, select
 
 from engagement import clock
 from engagement.access import READERS, Actor, Role, audit
+from engagement.access.actor import ALONE
 from engagement.access.audit import sha256
 from engagement.errors import Conflict, Invalid, NotFound
 from engagement.instrument import verbs as instruments
@@ -88,7 +89,7 @@ def by_number(session: Session, actor: Actor, body_id: int, number: int) -> Roun
 
 def rounds(session: Session, actor: Actor, body_id: int) -> list[RoundView]:
     """All rounds of the body, newest first."""
-    actor.require(body_id, *READERS)
+    actor.require(body_id, *READERS, *ALONE)
     invited = dict(
         session.exec(
             select(RoundRoster.round_id, func.count())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engagement.access.actor import READERS, Role
+from engagement.access.actor import ALONE, READERS, Role
+from engagement.access.audit import READ_BY as AUDIT_READ_BY
 from engagement.ui import frame_tools
 from engagement.ui.safe import safe_md
 
@@ -71,6 +72,21 @@ RUNNING = (
     ("people.py", "People", ":material/manage_accounts:", "Who may sign in, and as what."),
 )
 
+# For those who look on: who holds one of these roles holds no other.
+PART = (("part.py", "Your part", ":material/assignment_ind:", "What your role may do here, and the rounds."),)
+PEOPLE = RUNNING[-1:]
+CODES = (
+    (
+        "codes.py",
+        "Panel codes",
+        ":material/key:",
+        "Linking a person to their code: two people, the auditor told.",
+    ),
+)
+AUDIT = (("audit.py", "Audit log", ":material/history:", "Who did what, and whether the log is whole."),)
+# Looking at these is recorded, once a day for each person.
+RECORDED = {title for _, title, *_ in (*RESULTS, *ASIDE, *COUNCIL, *REVIEWING)}
+
 
 def pages_of(entries: tuple, *, default: str | None = None, visibility: str = "visible") -> list:
     """Streamlit pages of those files that are there."""
@@ -97,18 +113,26 @@ def main() -> None:
     # links of our own in the sidebar would neither close it on a phone nor say which page is open.
     reads = here.actor.may(here.body.id, *READERS)
     reviews = here.actor.may(here.body.id, Role.REVIEWER)
+    watches = here.actor.may(here.body.id, *ALONE)
     results = pages_of(RESULTS, default="overview.py") + pages_of(ASIDE, visibility="hidden")
     page = st.navigation(
-        # A reviewer of comments who has no other role sees the comments and no results.
-        ([] if reviews and not reads else results)
+        # A reviewer of comments who has no other role sees the comments and no results; nor do those who look on.
+        ([] if (reviews or watches) and not reads else results)
+        + (pages_of(PART, default="part.py") if watches and not reads else [])
         + (pages_of(COUNCIL) if reads else [])
         + (pages_of(REVIEWING, default=None if reads else "comments.py") if reviews else [])
         + (pages_of(RUNNING) if lead else [])
+        + (pages_of(PEOPLE) if not lead and here.actor.may(here.body.id, Role.OPERATOR) else [])
+        + (pages_of(CODES) if here.actor.may(here.body.id, Role.LEAD, Role.GOVERNING, Role.AUDITOR) else [])
+        + (pages_of(AUDIT) if here.actor.may(here.body.id, *AUDIT_READ_BY) else [])
     )
     _sidebar(here)
     if here.body.is_demo:
         st.info("This is a demo: invented practices and people.", icon=":material/science:")
+    st.session_state[frame_tools.PAGE_KEY] = page.title
     with frame_tools.calm_errors():
+        if page.title in RECORDED and (reads or reviews):
+            frame_tools.note_view(here, page.title)
         page.run()
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from streamlit.errors import StreamlitAPIException
 
 from engagement import db
-from engagement.access import sessions
+from engagement.access import audit, sessions
 from engagement.access.actor import ROLE_NAMES, Actor, Role
 from engagement.config import Config
 from engagement.db import Database
@@ -23,7 +24,7 @@ from engagement.words import words_of
 
 log = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[2] / "pages"
-BODY_KEY = "frame_body"
+BODY_KEY, PAGE_KEY = "frame_body", "frame_page"
 SIGN_IN, PASSWORD = "/sign-in", "/password"
 
 
@@ -135,6 +136,27 @@ def no_role() -> None:
     st.stop()
 
 
+def note_view(here: Current, page: str) -> None:
+    """Record that this person looked at a page of results of this body today, unless that is recorded already."""
+    what = {"page": page}
+    with here.database.reading() as session:
+        if audit.seen_today(session, here.actor, "page.view", here.body.id, **what):
+            return
+    with here.database.session() as session:
+        audit.record_once(session, here.actor, "page.view", here.body.id, **what)
+
+
+def note_refusal(error: EngagementError) -> None:
+    """Record that somebody was refused, where the error is about that. What they see does not depend on it."""
+    if error.refusal is None:
+        return
+    try:
+        with db.get(Config.load()).session() as session:
+            audit.refused(session, error, str(st.session_state.get(PAGE_KEY, "page")))
+    except SQLAlchemyError as fault:
+        log.error("a refusal could not be recorded: %s", type(fault).__name__)
+
+
 @contextmanager
 def calm_errors() -> Iterator[None]:
     """Turn an expected error of a page or verb into a message that says what to do, any other into one that says so.
@@ -162,6 +184,7 @@ def show_error(error: EngagementError) -> None:
 
     The words may quote what people typed, so nothing of them is taken as Markdown.
     """
+    note_refusal(error)
     if isinstance(error, NotAllowed):
         title, icon = "You do not have access to this", ":material/lock:"
     elif isinstance(error, NotFound):
