@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,9 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from engagement import db
 from engagement.access import Actor, audit, sessions
 from engagement.config import Config
+from engagement.db import Database
 from engagement.errors import EngagementError, NotAllowed, NotFound
 from engagement.models import Release
 from engagement.web.plain import calm
+
+log = logging.getLogger(__name__)
 
 TYPES = {
     "json": "application/json",
@@ -59,18 +65,14 @@ class Exports:
         with database.reading() as session:
             actor = sessions.who(session, request.cookies, secure=secure)
             if actor is None:
-                return calm(
-                    "Sign in first",
-                    "This file is for people who read the results of this body.",
-                    status=401,
-                    link=("/sign-in", "Sign in"),
-                )
+                return _sign_in_first()
             if sessions.must_change_password(session, actor):
                 return RedirectResponse("/password", 303)
             try:
                 found = content(session, actor, release_id)
                 body = file_of(session, actor, release_id, found, kind, part)
-            except (NotAllowed, NotFound):
+            except (NotAllowed, NotFound) as error:
+                note_refusal(database, error, f"release {release_id}")
                 return _no_access()
             except EngagementError as error:
                 return calm("This file cannot be shown", str(error), status=409, link=("/", "Back"))
@@ -82,6 +84,36 @@ class Exports:
         name = f"release-{release_id}{f'-{part}' if part else ''}.{kind}"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=TYPES[kind], headers=headers)
+
+    def audit_log(self, request: Request) -> Response:
+        """`/export/audit/{body id}.jsonl`: the audit log of a body, for its auditor and engagement lead."""
+        body_id, secure = request.path_params["body_id"], self._config.secure
+        database = db.get(self._config)
+        with database.reading() as session:
+            actor = sessions.who(session, request.cookies, secure=secure)
+            if actor is None:
+                return _sign_in_first()
+            if sessions.must_change_password(session, actor):
+                return RedirectResponse("/password", 303)
+            try:
+                lines = audit.export(session, actor, body_id)
+            except (NotAllowed, NotFound) as error:
+                note_refusal(database, error, "audit log")
+                return _no_access()
+        if request.method == "GET":
+            with database.session() as session:
+                audit.record(session, actor, "audit.export", body_id)
+        headers = {"content-disposition": 'attachment; filename="audit-log.jsonl"'}
+        return Response(lines, media_type="application/jsonl", headers=headers)
+
+
+def note_refusal(database: Database, error: EngagementError, where: str) -> None:
+    """Record that somebody was refused a file. What they see does not depend on it."""
+    try:
+        with database.session() as session:
+            audit.refused(session, error, where)
+    except SQLAlchemyError as fault:
+        log.error("a refusal could not be recorded: %s", type(fault).__name__)
 
 
 def file_of(session: Session, actor: Actor, release_id: int, found: dict, kind: str, part: str) -> bytes:
@@ -118,6 +150,15 @@ def up_to(session: Session, actor: Actor, release_id: int, found: dict) -> list[
         *(other for other in history(session, actor, body_id) if other["round"]["number"] < number),
         found,
     ]
+
+
+def _sign_in_first() -> Response:
+    return calm(
+        "Sign in first",
+        "This file is for people who read the results of this body.",
+        status=401,
+        link=("/sign-in", "Sign in"),
+    )
 
 
 def _no_access() -> Response:
