@@ -52,6 +52,7 @@ def routes(config: Config) -> list[BaseRoute]:
         Route("/export/release/{release_id:int}.zip", exports.release_zip),
         Route("/export/release/{release_id:int}/codebook.csv", exports.codebook),
         Route("/export/release/{release_id:int}/charts/{name}", exports.chart),
+        Route("/export/audit/{body_id:int}.jsonl", exports.audit_log),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
     ]
