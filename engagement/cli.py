@@ -558,6 +558,71 @@ def _messages_bounce(args, context: Context) -> int:
     return 0
 
 
+def cmd_asks(args, context: Context) -> int:
+    return {"list": _asks_list, "links": _asks_links}[args.what](args, context)
+
+
+def _asks_list(args, context: Context) -> int:
+    from engagement.asks import ledger, requests
+
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+        found = ledger.listed(session, context.actor, body.id)
+        balance = requests.balance(session, context.actor, body.id)
+    data = {
+        "asks": [
+            {
+                "ask": ask.id,
+                "practice": ask.practice,
+                "topic": ask.topic,
+                "need": ask.need,
+                "state": ask.state,
+                "answer_by": ask.answer_by.isoformat(),
+                "overdue": ask.overdue(clock.today()),
+                "endorsed": len(ask.backers),
+                "rated": ask.rated,
+            }
+            for ask in found
+        ],
+        "balance": [vars(line) for line in (*balance, requests.in_all(balance))],
+    }
+    lines = [
+        f"{ask.id:>5}  {'OVERDUE' if ask.overdue(clock.today()) else ask.state:<10} {ask.practice}: {ask.need}"
+        for ask in found
+    ]
+    say(args, data, "\n".join(lines) or "Nothing was asked yet.")
+    return 0
+
+
+def _asks_links(args, context: Context) -> int:
+    from engagement.exchange.spreadsheet import table
+    from engagement.messaging import my_page
+    from engagement.messaging.keys import MailKeys
+
+    if not args.out:
+        raise Invalid("Say where to: engagement asks links --out FILE")
+    target = Path(args.out)
+    if target.exists():
+        raise Invalid(
+            f"{target} exists already: choose another name, so that no file of links is written over."
+        )
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        found = my_page.hand_out(
+            session, context.actor, MailKeys(context.config.keys), body.id, member_ref=args.renew
+        )
+        rows = [
+            [member.ref, member.name, member.email, my_page.url(context.config.public_url, token)]
+            for member, token in found
+        ]
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
+            out.write(table(["member_id", "name", "email", "link"], rows))
+    words = f"{len(rows)} links to members' own pages are in {target}, which only you can read. Delete it when they are sent."
+    say(args, {"links": len(rows)}, words)
+    return 0
+
+
 def _history(args, context: Context) -> list[dict[str, Any]]:
     from engagement.releases import read
 
@@ -937,6 +1002,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("target", nargs="?", help="the address to test or that bounced, or the file of a notice")
     one.add_argument("--kind", choices=MESSAGE_KINDS, default="invitation", help="which message to test")
     one.add_argument("--soft", action="store_true", help="the address is right, the mailbox full or busy")
+
+    one = command("asks", cmd_asks, "what practices asked, and links to members' own pages")
+    one.add_argument("what", choices=("list", "links"))
+    one.add_argument("--out", metavar="FILE", help="where links go, a file that only you can read")
+    one.add_argument("--renew", metavar="MEMBER", help="a new link for one member; the old one ends")
 
     one = command("worker", cmd_worker, "run the worker: opens, mixes and releases rounds")
     one.add_argument("--once", action="store_true", help="do what is due and stop")

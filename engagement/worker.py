@@ -10,13 +10,14 @@ import logging
 import os
 import secrets
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from engagement import clock, db
+from engagement.asks import alike
 from engagement.config import Config
 from engagement.db import Database
 from engagement.errors import EngagementError
@@ -44,11 +45,13 @@ class Worker:
         self.keys = keys
         self._resting: dict[int, datetime] = {}
         self._unwell: dict[int, datetime] = {}
+        self._tired = datetime.min.replace(tzinfo=UTC)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def run_once(self) -> int:
         """Do all that is due and return how many steps were done; 0 also when another worker holds the lease."""
-        if not (self._due() or self._unassessed() or self._programmes()) or not self._take_lease():
+        wanted = self._due() or self._unassessed() or self._programmes() or self._uncompared()
+        if not wanted or not self._take_lease():
             return 0
         done = 0
         try:
@@ -59,6 +62,8 @@ class Worker:
             for body_id in self._unassessed():
                 done += self._assess(body_id)
                 self._take_lease()
+            if self._uncompared():
+                done += self._compare()
         finally:
             self._give_lease()
         return done
@@ -142,6 +147,22 @@ class Worker:
         if not made:
             self._unwell[body_id] = clock.now() + REST
         return made
+
+    def _uncompared(self) -> list[int]:
+        """The bodies with an ask that was not compared with the others yet."""
+        if self._tired > clock.now():
+            return []
+        with self.database.reading() as session:
+            return alike.waiting(session)
+
+    def _compare(self) -> int:
+        """Find asks that are alike. Trouble is logged and holds nothing else up."""
+        try:
+            return alike.refresh(self.database)
+        except Exception:
+            log.exception("asks could not be compared")
+            self._tired = clock.now() + REST
+            return 0
 
     def _step(self, round_: Round) -> bool:
         now = clock.now()
