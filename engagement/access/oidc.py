@@ -71,14 +71,18 @@ class Provider:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
-    def address(self, state: str, browser: str) -> str:
-        """Where to send somebody who sets out. `browser`: the secret in their cookie. Raises `ProviderTrouble`."""
+    def address(self, state: str, browser: str, *, choose: bool = False) -> str:
+        """Where to send somebody who sets out. `browser`: the secret in their cookie. Raises `ProviderTrouble`.
+
+        `choose`: the provider asks which of several accounts it should be, even where only one is signed in.
+        """
         with self._client() as client:
             address, _ = client.create_authorization_url(
                 self._endpoint("authorization_endpoint"),
                 state=state,
                 nonce=_derived(browser, "nonce", state),
                 code_verifier=_derived(browser, "verifier", state),
+                **({"prompt": "select_account"} if choose else {}),
             )
         return address
 

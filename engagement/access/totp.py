@@ -39,31 +39,35 @@ _codes = RecoveryCode.__table__
 
 @dataclass(frozen=True)
 class SetUp:
-    """A secret on its way to a phone. `secret` in base32; `ticket` proves that we made it, for this account, lately."""
+    """A secret on its way to a phone. `secret` in base32; `ticket` proves that we made it, for this account, lately.
+
+    `moving`: it may take the place of the one that the account has, for a code of that was given.
+    """
 
     secret: str
     ticket: str
+    moving: bool = False
 
 
-def begin(key: bytes, account_id: int) -> SetUp:
+def begin(key: bytes, account_id: int, *, moving: bool = False) -> SetUp:
     """A new secret. Nothing is stored until a code shows that a phone has it."""
     secret = secrets.token_bytes(SECRET_BYTES)
-    header = f"{account_id}|{int(clock.now().timestamp())}|".encode()
+    header = f"{account_id}|{int(clock.now().timestamp())}|{int(moving)}|".encode()
     ticket = base64.urlsafe_b64encode(SecretBox(key).encrypt(header + secret)).decode()
-    return SetUp(base64.b32encode(secret).decode(), ticket)
+    return SetUp(base64.b32encode(secret).decode(), ticket, moving)
 
 
 def resume(key: bytes, account_id: int, ticket: str) -> SetUp | None:
     """The secret of a ticket, None where it is not ours, for another account, or older than half an hour."""
     try:
         text = SecretBox(key).decrypt(base64.urlsafe_b64decode(ticket.encode()))
-        number, made, secret = text.split(b"|", 2)
+        number, made, moving, secret = text.split(b"|", 3)
         age = clock.now().timestamp() - int(made)
     except (CryptoError, ValueError, TypeError):
         return None
     if int(number) != account_id or not 0 <= age <= SET_UP_SECONDS:
         return None
-    return SetUp(base64.b32encode(secret).decode(), ticket)
+    return SetUp(base64.b32encode(secret).decode(), ticket, moving == b"1")
 
 
 def address_of(secret: str, email: str, issuer: str) -> str:
@@ -93,11 +97,12 @@ def confirm(session: Session, key: bytes, account_id: int, ticket: str, code: st
     found = resume(key, account_id, ticket)
     if found is None:
         raise Invalid("This QR code is too old. Scan the new one")
-    if is_set_up(session, account_id):
-        raise Conflict("This account has a second factor already. Remove it first.")
+    if is_set_up(session, account_id) and not found.moving:
+        raise Conflict("This account has a second factor already.")
     step = _step_of(found.secret, code, after=0)
     if step is None:
         raise Invalid(WRONG)
+    discard(session, account_id)
     box = SecretBox(key).encrypt(base64.b32decode(found.secret))
     session.add(SecondFactor(account_id=account_id, box=bytes(box), last_step=step, made_at=clock.now()))
     session.flush()

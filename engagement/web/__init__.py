@@ -18,8 +18,11 @@ from engagement.web.export import Exports
 from engagement.web.headers import Guard
 from engagement.web.health import Health
 from engagement.web.mail import MailPages
+from engagement.web.oidc import ProviderPages
 from engagement.web.plain import serve_file
 from engagement.web.results import ResultsPages, no_such_page
+from engagement.web.second_factor import SecondFactorPages
+from engagement.web.sign_in_link import SignInLinkPages
 from engagement.web.staff import StaffPages
 
 # Below this a compressed page is no fewer packets.
@@ -30,6 +33,7 @@ def routes(config: Config) -> list[BaseRoute]:
     """The plain routes, to be mounted before Streamlit's."""
     answer, staff, exports, health = AnswerPages(config), StaffPages(config), Exports(config), Health(config)
     results, mail, asks = ResultsPages(config), MailPages(config), AskPages(config)
+    factor, provider, links = SecondFactorPages(config), ProviderPages(config), SignInLinkPages(config)
     both = ["GET", "POST"]
     return [
         # Under /a/ too, of which neither we nor the proxy keep a log.
@@ -45,6 +49,13 @@ def routes(config: Config) -> list[BaseRoute]:
         Route("/plain/{name}", serve_file),
         Route("/sign-in", staff.sign_in, methods=both),
         Route("/sign-in/demo", staff.demo, methods=["POST"]),
+        Route("/sign-in/code", factor.code, methods=both),
+        Route("/sign-in/second-factor", factor.manage, methods=both),
+        Route("/sign-in/oidc", provider.leave),
+        Route("/sign-in/oidc/back", provider.back),
+        Route("/sign-in/link", links.ask, methods=both),
+        Route("/sign-in/link/{token}", links.follow, methods=both),
+        Route("/sign-in/invitation/{token}", links.invitation),
         Route("/sign-out", staff.sign_out, methods=both),
         Route("/password", staff.password, methods=both),
         Route("/export/release/{release_id:int}.json", exports.release_json),

@@ -91,7 +91,7 @@ def signed_in(database):
 
     def sign_in(account_id: int) -> dict[str, str]:
         with database.session() as session:
-            value = sessions.sign_in(session, session.get(Account, account_id))
+            value = sessions.sign_in(session, session.get(Account, account_id), assured=True)
         return {sessions.cookie_name(False): value}
 
     return sign_in

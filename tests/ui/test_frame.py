@@ -101,7 +101,7 @@ def test_somebody_in_two_bodies_chooses_one(database, released, frame):
 def test_sign_out_ends_the_session_and_the_next_rerun_of_any_tab(database, stored, monkeypatch, config):
     """The button ends the row behind the cookie, so that another tab with the same cookie is out too."""
     with database.session() as session:
-        cookie = sessions.sign_in(session, session.get(Account, stored.account_id))
+        cookie = sessions.sign_in(session, session.get(Account, stored.account_id), assured=True)
     monkeypatch.setattr(frame_tools, "cookies", lambda config: {sessions.cookie_name(config.secure): cookie})
     script = str(frame_tools.PAGES.parent / "engagement" / "ui" / "frame.py")
     first, second = (AppTest.from_file(script, default_timeout=60).run() for _ in range(2))
@@ -116,7 +116,7 @@ def test_sign_out_ends_the_session_and_the_next_rerun_of_any_tab(database, store
 def test_using_the_app_keeps_the_session_alive(database, stored, monkeypatch, config):
     """A rerun after a while notes that the session is in use, and one after too long finds it over."""
     with database.session() as session:
-        cookie = sessions.sign_in(session, session.get(Account, stored.account_id))
+        cookie = sessions.sign_in(session, session.get(Account, stored.account_id), assured=True)
     monkeypatch.setattr(frame_tools, "cookies", lambda config: {sessions.cookie_name(config.secure): cookie})
     start = clock.now()
     app = AppTest.from_file(

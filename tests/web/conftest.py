@@ -212,9 +212,7 @@ def everything_logged(caplog):
     return caplog
 
 
-@pytest.fixture
-def lead(database) -> int:
-    """The id of alice, engagement lead of a real body."""
+def _person(database, role: Role) -> int:
     with database.session() as session:
         body = Body(code="REAL", name="Real CCG", created_at=clock.now())
         session.add(body)
@@ -225,10 +223,22 @@ def lead(database) -> int:
             body.id,
             email="alice@example.org",
             name="Alice",
-            role=Role.LEAD,
+            role=role,
             password=PASSWORD,
         )
         return account.id
+
+
+@pytest.fixture
+def lead(database) -> int:
+    """The id of alice, engagement lead of a real body."""
+    return _person(database, Role.LEAD)
+
+
+@pytest.fixture
+def alice(database) -> int:
+    """The id of alice, of the governing body of a real body: a password is enough for her."""
+    return _person(database, Role.GOVERNING)
 
 
 @pytest.fixture

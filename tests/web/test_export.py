@@ -62,7 +62,7 @@ def signed_in(site, database):
 
     def make(account_id: int):
         with database.session() as session:
-            value = sessions.sign_in(session, session.get(Account, account_id))
+            value = sessions.sign_in(session, session.get(Account, account_id), assured=True)
         return site(cookies={"sid": value})
 
     return make

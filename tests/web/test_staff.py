@@ -21,7 +21,7 @@ def sign_in(client, email="alice@example.org", password=PASSWORD, headers=US, **
     return client.post("/sign-in", data={"email": email, "password": password, **more}, headers=headers)
 
 
-def test_the_right_password_starts_a_session(client, lead, database):
+def test_the_right_password_starts_a_session(client, alice, database):
     """Signing in sets the one cookie, HttpOnly and Lax on every path for eight hours, and goes to the first page."""
     reply = sign_in(client, email=" ALICE@example.org")
     assert reply.status_code == 303 and reply.headers["location"] == "/"
@@ -30,10 +30,10 @@ def test_the_right_password_starts_a_session(client, lead, database):
         assert part in cookie
     assert "; secure" not in cookie and "domain" not in cookie
     with database.reading() as session:
-        assert sessions.who(session, dict(client.cookies), secure=False).account_id == lead
+        assert sessions.who(session, dict(client.cookies), secure=False).account_id == alice
 
 
-def test_on_https_the_cookie_is_bound_to_the_host(site, config, lead):
+def test_on_https_the_cookie_is_bound_to_the_host(site, config, alice):
     """Where the public address is https, the cookie is Secure and carries the __Host- prefix."""
     secure = replace(config, public_url="https://ccg.example.org")
     client = site(base_url="https://ccg.example.org", settings=secure)
@@ -42,11 +42,11 @@ def test_on_https_the_cookie_is_bound_to_the_host(site, config, lead):
     assert "max-age=31536000" in client.get("/sign-in").headers["strict-transport-security"]
 
 
-def test_every_failure_reads_the_same(client, lead, database):
+def test_every_failure_reads_the_same(client, alice, database):
     """A wrong password, an unknown address and a disabled account get the same page."""
     pages = [sign_in(client, password="wrong horse battery"), sign_in(client, email="nobody@example.org")]
     with database.session() as session:
-        account = session.get(Account, lead)
+        account = session.get(Account, alice)
         account.disabled = True
         session.add(account)
     pages.append(sign_in(client))
@@ -56,13 +56,13 @@ def test_every_failure_reads_the_same(client, lead, database):
     assert all("set-cookie" not in page.headers for page in pages)
 
 
-def test_an_error_keeps_the_address_and_never_the_password(client, lead):
+def test_an_error_keeps_the_address_and_never_the_password(client, alice):
     """After a failure the address is still in the form, the password nowhere."""
     page = sign_in(client, email='a"><b@example.org', password="hunter2 hunter2").text
     assert 'value="a&#34;&gt;&lt;b@example.org"' in page and "hunter2" not in page
 
 
-def test_guessing_passwords_is_slowed_down(site, lead):
+def test_guessing_passwords_is_slowed_down(site, alice):
     """After eight failures for an address even the right password waits, for an unknown address too."""
     for email in ("alice@example.org", "nobody@example.org"):
         client = site()
@@ -91,7 +91,7 @@ def test_guessing_passwords_is_slowed_down(site, lead):
     ],
 )
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/password", "/sign-in/demo"])
-def test_posts_must_come_from_our_own_pages(client, lead, path, headers, passes):
+def test_posts_must_come_from_our_own_pages(client, alice, path, headers, passes):
     """Every POST that reads or sets the cookie is refused unless a page of ours sent it."""
     refused = client.post(path, data={}, headers=headers).status_code == 403 and path != "/sign-in/demo"
     if path == "/sign-in/demo":
@@ -102,7 +102,7 @@ def test_posts_must_come_from_our_own_pages(client, lead, path, headers, passes)
         assert refused is not passes
 
 
-def test_signing_out_ends_the_session_everywhere(client, lead, database, site):
+def test_signing_out_ends_the_session_everywhere(client, alice, database, site):
     """The page has a button, the button ends the session, and another tab with the same cookie is out too."""
     sign_in(client)
     other = site(cookies=dict(client.cookies))
@@ -116,7 +116,7 @@ def test_signing_out_ends_the_session_everywhere(client, lead, database, site):
     assert other.get("/password").headers["location"] == "/sign-in"
 
 
-def test_a_planted_session_ends_when_its_owner_signs_in(client, lead, database):
+def test_a_planted_session_ends_when_its_owner_signs_in(client, alice, database):
     """Signing in with a session already there ends that one and makes another."""
     sign_in(client)
     before = client.cookies["sid"]
@@ -126,11 +126,11 @@ def test_a_planted_session_ends_when_its_owner_signs_in(client, lead, database):
         assert sorted(row.ended for row in session.exec(select(StaffSession))) == [False, True]
 
 
-def test_a_password_that_somebody_else_made_must_be_changed(client, lead, database):
+def test_a_password_that_somebody_else_made_must_be_changed(client, alice, database):
     """After a reset, signing in leads to the password page, and on only from there."""
     with database.session() as session:
         body_id = session.exec(select(AccountRole.body_id)).first()
-        made = accounts.reset_password(session, Actor.operator(), body_id, lead)
+        made = accounts.reset_password(session, Actor.operator(), body_id, alice)
     assert sign_in(client, password=made, next="/gap").headers["location"] == "/password"
     assert client.get("/sign-in").headers["location"] == "/password"
     assert client.get("/export/release/1.json").headers["location"] == "/password"
@@ -144,7 +144,7 @@ def test_a_password_that_somebody_else_made_must_be_changed(client, lead, databa
     assert client.get("/sign-in").headers["location"] == "/"
 
 
-def test_a_new_password_signs_other_browsers_out(site, lead):
+def test_a_new_password_signs_other_browsers_out(site, alice):
     """Whoever was signed in elsewhere with the old password is out at once; the browser at hand stays in."""
     here, elsewhere = site(), site()
     sign_in(here), sign_in(elsewhere)
@@ -153,33 +153,33 @@ def test_a_new_password_signs_other_browsers_out(site, lead):
     assert elsewhere.get("/sign-in").status_code == 200
 
 
-def test_strangers_cannot_reach_the_password_page(client, lead):
+def test_strangers_cannot_reach_the_password_page(client, alice):
     """Without a session the password page leads to sign-in, whether read or posted."""
     assert client.get("/password").headers["location"] == "/sign-in"
     assert client.post("/password", data={}, headers=US).headers["location"] == "/sign-in"
 
 
-def test_the_demo_offers_its_accounts_without_a_password(client, demo, lead):
+def test_the_demo_offers_its_accounts_without_a_password(client, demo, alice):
     """A demo shows its banner and a button for each account, in the order of the roles; real accounts have none."""
     page = client.get("/sign-in").text
     assert "This is a demo" in page
     offered = re.findall(r'name="account" value="(\d+)"', page)
-    assert offered == [str(demo[role]) for role in Role] and str(lead) not in offered
+    assert offered == [str(demo[role]) for role in Role] and str(alice) not in offered
     assert "&lt;b&gt;council&lt;/b&gt;" in page
     reply = client.post("/sign-in/demo", data={"account": offered[1]}, headers=US)
     assert reply.status_code == 303 and reply.headers["location"] == "/"
 
 
-def test_without_a_demo_there_is_no_button(client, lead):
+def test_without_a_demo_there_is_no_button(client, alice):
     """A real installation shows no way in but the password."""
     page = client.get("/sign-in").text
     assert "demo" not in page
 
 
 @pytest.mark.parametrize("account", ["real", "999", "", "x", "1 OR 1=1"])
-def test_only_demo_accounts_go_without_a_password(client, demo, lead, account):
+def test_only_demo_accounts_go_without_a_password(client, demo, alice, account):
     """A real account, an unknown one and nonsense are refused, and no session starts."""
-    number = str(lead) if account == "real" else account
+    number = str(alice) if account == "real" else account
     reply = client.post("/sign-in/demo", data={"account": number}, headers=US)
     assert reply.status_code == 403 and "set-cookie" not in reply.headers
 
@@ -206,12 +206,12 @@ def test_a_disabled_demo_account_is_not_offered(client, demo, database):
         ("", "/"),
     ],
 )
-def test_after_signing_in_people_land_on_our_own_pages(client, lead, wanted, goes):
+def test_after_signing_in_people_land_on_our_own_pages(client, alice, wanted, goes):
     """A deep link is kept through sign-in; an address elsewhere is not."""
     assert safe_next(wanted) == goes
     assert sign_in(client, next=wanted).headers["location"] == goes
 
 
-def test_a_huge_sign_in_is_refused(client, lead):
+def test_a_huge_sign_in_is_refused(client, alice):
     """The limit on bodies holds for the staff's forms too."""
     assert sign_in(client, password="x" * 70_000).status_code == 413
