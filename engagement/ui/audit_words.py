@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ WORDS = {
     "round.draft": "Drafted a round",
     "round.keys_destroyed": "Destroyed a round’s keys",
     "round.launch": "Launched a round",
-    "round.links": "Wrote personal links to a file",
+    "round.links": "Handed out personal links",
     "round.mix": "Mixed a round’s answers",
     "round.open": "Opened a round",
     "session.end": "Signed out",
@@ -64,6 +65,8 @@ WORDS = {
 # Shown in their own words, or of use to nobody who reads.
 LEFT_OUT = ("account", "role", "roles", "needs")
 LONGEST = 80
+# A fingerprint is known by its beginning.
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def what(entry: Entry) -> str:
@@ -99,5 +102,5 @@ def _value(value: Any) -> str:
     elif isinstance(value, Mapping):
         text = ", ".join(f"{name} {_value(each)}" for name, each in sorted(value.items()))
     else:
-        text = str(value)
+        text = f"{value[:12]}…" if isinstance(value, str) and _HASH.fullmatch(value) else str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
