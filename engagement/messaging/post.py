@@ -27,6 +27,7 @@ from engagement.messaging import (
     planner,
     recipients,
     settings,
+    sign_in_mail,
     transport,
 )
 from engagement.messaging.compose import compose
@@ -73,6 +74,8 @@ class Post:
         planner.tidy(self.database)
         if self._way is None:
             return 0
+        # First, for somebody sits in front of the page that said so.
+        sign_in_mail.answer(self.database, self.config, self._way)
         link_again.answer(self.database)
         page_again.answer(self.database, self.keys, self.config, self._way)
         planner.plan(self.database, self.keys, real=self._way.real)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-LINKS = ("/a/", "/m/", "/r/")
+LINKS = ("/a/", "/m/", "/r/", "/sign-in/link/", "/sign-in/invitation/", "/sign-in/oidc")
 LOGGERS = ("uvicorn.access", "uvicorn.error", "uvicorn.asgi", "uvicorn")
 
 
