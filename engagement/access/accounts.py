@@ -18,6 +18,8 @@ from engagement.errors import Conflict, Invalid, NotAllowed, NotFound
 from engagement.models import Account, AccountIdentity, AccountRole, Body, SecondFactor, StaffSession
 
 PASSWORD_MINIMUM = 12
+# Into whose accounts no engagement lead may get.
+GUARDED = (Role.REVIEWER, *ALONE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _hasher = PasswordHasher()
 
@@ -177,7 +179,7 @@ def colleague(session: Session, actor: Actor, body_id: int, account_id: int) -> 
     return session.get(Account, account_id)
 
 
-def _watched_over(
+def watched_over(
     session: Session, actor: Actor, body_id: int, account_id: int, roles: tuple[Role, ...], what: str
 ) -> None:
     """Raise `NotAllowed` where an engagement lead would get hold of, or rid of, somebody who watches over them."""
@@ -230,7 +232,7 @@ def set_roles(session: Session, actor: Actor, body_id: int, account_id: int, rol
     if not roles and len(found) == len(held):
         raise Invalid("Choose at least one role, or disable the account instead")
     if Role.AUDITOR not in roles:
-        _watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "take the role of auditor away")
+        watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "take the role of auditor away")
     if Role.LEAD not in roles and Role.LEAD.value in found:
         _keep_a_lead(session, body_id, account_id)
     for role in sorted(found - {role.value for role in roles}):
@@ -248,7 +250,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
     """
     account = colleague(session, actor, body_id, account_id)
     if disabled:
-        _watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "disable an auditor")
+        watched_over(session, actor, body_id, account_id, (Role.AUDITOR,), "disable an auditor")
         for led in session.exec(
             select(AccountRole.body_id)
             .where(AccountRole.account_id == account_id, AccountRole.role == Role.LEAD.value)
@@ -267,7 +269,7 @@ def set_disabled(session: Session, actor: Actor, body_id: int, account_id: int, 
 def reset_password(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
     """Make a new password, end the account's sessions, and return the password, which is shown once."""
     account = colleague(session, actor, body_id, account_id)
-    _watched_over(session, actor, body_id, account_id, (Role.REVIEWER, *ALONE), "reset this password")
+    watched_over(session, actor, body_id, account_id, GUARDED, "reset this password")
     password = secrets.token_urlsafe(12)
     account.password_hash = _hasher.hash(password)
     account.must_change = True
@@ -283,6 +285,7 @@ def remove_second_factor(session: Session, actor: Actor, body_id: int, account_i
     Who needs one sets another up at the next sign-in. Raises `Conflict` where there is none.
     """
     colleague(session, actor, body_id, account_id)
+    watched_over(session, actor, body_id, account_id, GUARDED, "take this second factor off")
     if not totp.discard(session, account_id):
         raise Conflict("This account has no second factor.")
     end_sessions(session, account_id)

@@ -291,6 +291,7 @@ def identities(session: Session, account_id: int, issuer: str | None = None) -> 
 def disconnect(session: Session, actor: Actor, body_id: int, account_id: int) -> None:
     """Part an account from whoever signed in to it through a provider; its sessions end, and an invitation binds anew."""
     accounts.colleague(session, actor, body_id, account_id)
+    accounts.watched_over(session, actor, body_id, account_id, accounts.GUARDED, "disconnect this account")
     gone = session.execute(
         delete(AccountIdentity.__table__).where(AccountIdentity.__table__.c.account_id == account_id)
     )

@@ -122,6 +122,15 @@ def invite(session: Session, actor: Actor, body_id: int, account_id: int) -> str
     Invitations made before stop working. Raises what `accounts.colleague` does.
     """
     account = accounts.colleague(session, actor, body_id, account_id)
+    # Mailed to its own address an invitation is safe with anybody; handed over, it is a way in for who hands it.
+    accounts.watched_over(
+        session,
+        actor,
+        body_id,
+        account_id,
+        accounts.GUARDED,
+        "hand over this invitation; have it mailed instead",
+    )
     if account.disabled:
         raise Invalid("This account is disabled. Enable it before you invite the person")
     if account.is_demo:
