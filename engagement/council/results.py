@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from sqlmodel import Session, select
 
 from engagement.access import Actor, Role, audit
+from engagement.asks import you_said
 from engagement.comments import review as comments
 from engagement.council import review
 from engagement.errors import NotFound
@@ -17,6 +18,8 @@ from engagement.models import Body, random_id
 from engagement.releases import read
 
 OPEN = "results"
+# Asks answered or done that the page shows.
+MOST_SAID = 12
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Published:
-    """All that stands on the page: releases in round order, comments by round, and public questions with answers."""
+    """All that stands on the page: releases in round order, comments by round, public questions with answers, and asks
+    answered or done."""
 
     body: str
     words: dict[str, Any]
     history: list[dict[str, Any]]
     comments: dict[int, dict[str, Any]]
     questions: list[review.Question]
+    led_to: list[you_said.Said] = field(default_factory=list)
 
 
 def _address(body: Body) -> str:
@@ -91,4 +96,5 @@ def published(session: Session, code: str, key: str) -> Published:
         history=read.history(session, Actor("members' page", frozenset({(body.id, Role.COUNCIL)})), body.id),
         comments=comments.published(session, body.id),
         questions=review.questions(session, body.id, public=True),
+        led_to=you_said.you_said(session, body.id)[:MOST_SAID],
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -39,6 +40,8 @@ _IDEM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNKNOWN_LINKS = 60
 UNKNOWN_WINDOW = 600.0
 MOST_PROMISES = 64
+# How long, in seconds, the lines on what the last round led to are kept.
+LED_TO_KEPT = 300.0
 
 
 class _NoSuchLink(Exception):
@@ -58,6 +61,7 @@ class AnswerPages:
         self._config = config
         self._unknown = limiter or Limiter(UNKNOWN_LINKS, UNKNOWN_WINDOW)
         self._promises: dict[str, Mapping] = {}
+        self._led: dict[str, tuple[float, list[str]]] = {}
         self._threads: CapacityLimiter | None = None
         self._gatherer: Gatherer | None = None
 
@@ -116,7 +120,10 @@ class AnswerPages:
 
     def _answer(self, visit: Visit, form: dict[str, str] | None, suspected: bool) -> Steps[Response]:
         if form is None:
-            return show(visit, self._look(visit))
+            door = self._look(visit)
+            if door.state == DoorState.READY and not visit.page:
+                visit.led_to = self._led_to(visit.public_id)
+            return show(visit, door)
         if visit.page == "withdraw":
             return self._withdraw(visit, self._look(visit), form)
         # A promise never changes, so one that was read before will do to check a sheet by, and storing it
@@ -125,6 +132,23 @@ class AnswerPages:
         if promise is None:
             promise = self._look(visit).promise
         return (yield from self._take(visit, promise, form))
+
+    def _led_to(self, public_id: str) -> list[str]:
+        """What the last round led to, read once in a while. Without it the form is as good: nothing may hold it up."""
+        read_at, lines = self._led.get(public_id, (None, []))
+        if read_at is not None and time.monotonic() - read_at < LED_TO_KEPT:
+            return lines
+        from engagement.asks import you_said
+
+        try:
+            with db.get(self._config).reading() as session:
+                lines = you_said.led_to(session, public_id)
+        except Exception as error:
+            _note("What the last round led to could not be read", error)
+        if len(self._led) >= MOST_PROMISES:
+            self._led.clear()
+        self._led[public_id] = (time.monotonic(), lines)
+        return lines
 
     def _take(self, visit: Visit, promise: Mapping, form: dict[str, str]) -> Steps[Response]:
         """Check a posted sheet and store it; whatever goes wrong, what was typed comes back."""
@@ -192,6 +216,7 @@ class Visit:
         self.token = token
         self.page = page
         self.results: str | None = None
+        self.led_to: list[str] = []
         self.amendments: tuple[Amendment, ...] = ()
 
     @property
@@ -351,7 +376,7 @@ def show(visit: Visit, door: Door, *, by_another: bool = False, status: int = 20
             )
     if visit.page == "questions":
         return questions(visit, door, {}, [])
-    return start(door, visit.amendments)
+    return start(door, visit.amendments, visit.led_to)
 
 
 def cancelled(visit: Visit, door: Door, *, by_another: bool = False, status: int = 200) -> Response:
@@ -386,7 +411,7 @@ def amended(amendment: Amendment) -> str:
     return text + (f" The reason given: “{amendment.reason}”" if amendment.reason else "")
 
 
-def start(door: Door, amendments: Sequence[Amendment] = ()) -> Response:
+def start(door: Door, amendments: Sequence[Amendment] = (), led_to: Sequence[str] = ()) -> Response:
     """The first screen: who can see what, before anything is asked."""
     promise = door.promise
     closes = _closes(door)
@@ -405,6 +430,7 @@ def start(door: Door, amendments: Sequence[Amendment] = ()) -> Response:
         fingerprint=fingerprint(door.promise_hash),
         amendments=[(amended(each), fingerprint(each.hash)) for each in amendments],
         paused=bool(amendments) and amendments[-1].kind == "paused",
+        led_to=led_to,
         **_common(door),
     )
 

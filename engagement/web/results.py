@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engagement import db
+from engagement.asks.you_said import WE
 from engagement.clock import show_date
 from engagement.config import Config
 from engagement.errors import EngagementError, NotFound
@@ -114,6 +115,7 @@ def page(found) -> Response:
         names=[sentences.group_label(content, arm) for arm in ("leader", "grassroots")],
         hidden=hidden(content),
         comments=comments(found.comments),
+        we_did=[(each, WE[each.kind]) for each in found.led_to],
         asked=[told(question) for question in reversed(found.questions)],
         rounds=len(found.history),
         promise=(content["round"].get("promise_hash") or "")[:16],
