@@ -11,7 +11,7 @@ from engagement.asks import ledger
 from engagement.models import PublishedAction, Round
 
 LINES = 3
-LONGEST = 150
+LONGEST = 100
 WE = {
     "yes": "We said yes",
     "part": "We said yes in part",
