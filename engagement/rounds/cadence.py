@@ -171,11 +171,13 @@ def _dates(rule: Rule, turn: int, wanted: date, moved: bool, own: Collection[dat
 
 def working_day(day: date, own: Collection[date] = ()) -> tuple[date, str | None]:
     """The day itself if people work on it, else the first after it on which they do, with the reasons in words."""
-    reasons: dict[str, None] = {}
+    reasons: list[str] = []
     while reason := not_working(day, own):
-        reasons[reason] = None
+        if reason not in reasons:
+            reasons.append(reason)
         day += timedelta(days=1)
-    return day, " and ".join(reasons) or None
+    *others, final = reasons or [""]
+    return day, f"{', '.join(others)} and {final}" if others else final or None
 
 
 def not_working(day: date, own: Collection[date] = ()) -> str | None:
