@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engagement.access import ROLE_NAMES, Role, accounts
+from engagement.access import ROLE_NAMES, Role, accounts, oidc, sign_in_links
 from engagement.errors import EngagementError
 from engagement.ui import frame_tools
+from engagement.ui.safe import safe_md
 
 SECRET, DONE, ASKED = "people_secret", "people_done", "people_asked"
+PASSWORD, PROVIDER, LINKS = "password", "provider", "links"
 
 
 def _status(person: accounts.Person) -> str:
     if person.disabled:
         return "Disabled"
-    return "Has not chosen a password yet" if person.must_change else "Active"
+    if person.must_change:
+        return "Has not chosen a password yet"
+    return "Active"
 
 
-def _run(here, done: str, verb, *args, **kwargs):
-    """Call one verb in a transaction of its own; on success keep what to say and draw the page anew."""
+def _second(person: accounts.Person) -> str:
+    """What stands beside the password."""
+    if person.connected:
+        return "Connected with the provider"
+    return "Second factor" if person.second_factor else "–"
+
+
+def _run(here, done: str, verb, *args, link: bool = False, **kwargs):
+    """Call one verb in a transaction of its own; on success keep what to say and draw the page anew.
+
+    The text that a verb returns is shown once: a password or, with `link`, the token of an invitation.
+    """
     try:
         with here.database.session() as session:
             result = verb(session, here.actor, here.body.id, *args, **kwargs)
@@ -27,29 +41,40 @@ def _run(here, done: str, verb, *args, **kwargs):
         return
     st.session_state[DONE] = done
     st.session_state.pop(ASKED, None)
-    password = result[1] if isinstance(result, tuple) else result
+    secret = result[1] if isinstance(result, tuple) else result
     st.session_state.pop(SECRET, None)
-    if isinstance(password, str) and password:
-        st.session_state[SECRET] = (here.body.id, password)
-    elif password == "":
+    if isinstance(secret, str) and secret:
+        text = f"{here.config.public_url}/sign-in/invitation/{secret}" if link else secret
+        st.session_state[SECRET] = (here.body.id, link, text)
+    elif secret == "" and kwargs.get("without_password"):
+        st.session_state[DONE] += " They sign in with links that they ask for by e-mail."
+    elif secret == "":
         st.session_state[DONE] += " They had an account already and keep its password."
     st.rerun()
 
 
 def _outcome(here) -> None:
-    """Say what was just done; a password stays until it was passed on, and is in no page drawn after that."""
+    """Say what was just done; a secret stays until it was passed on, and is in no page drawn after that."""
     if done := st.session_state.pop(DONE, None):
         with st.container(border=True):
             st.text(f"✓ {done}")
-    body_id, password = st.session_state.get(SECRET, (None, None))
-    if body_id == here.body.id:
-        with st.container(border=True):
+    body_id, link, secret = st.session_state.get(SECRET, (None, False, None))
+    if body_id != here.body.id:
+        return
+    with st.container(border=True):
+        if link:
+            st.subheader("Pass this invitation on")
+            st.text(
+                "It is shown only now and works once, within a week. Whoever opens it first is connected with the "
+                "account: hand it to nobody else, and do not open it yourself."
+            )
+        else:
             st.subheader("Pass this password on")
             st.text("It is shown only now. They must choose their own when they first sign in with it.")
-            st.code(password, language=None)
-            if st.button("I have passed it on", type="primary", key="people_passed"):
-                del st.session_state[SECRET]
-                st.rerun()
+        st.code(secret, language=None)
+        if st.button("I have passed it on", type="primary", key="people_passed"):
+            del st.session_state[SECRET]
+            st.rerun()
 
 
 def _list(people: list[accounts.Person]) -> None:
@@ -62,33 +87,51 @@ def _list(people: list[accounts.Person]) -> None:
                 "E-mail": [person.email for person in people],
                 "Roles": [", ".join(ROLE_NAMES[role] for role in person.roles) for person in people],
                 "Status": [_status(person) for person in people],
+                "Besides a password": [_second(person) for person in people],
             }
         ),
         hide_index=True,
-        alt=f"The {len(people)} people with a role here: name, e-mail, roles and status.",
+        alt=f"The {len(people)} people with a role here: name, e-mail, roles, status and second factor.",
     )
+
+
+def _ways(here) -> dict[str, str]:
+    """How a new person can sign in, in words; a password alone where nothing else is set up."""
+    ways = {PASSWORD: "With a password that you pass on"}
+    if here.config.provider is not None:
+        ways[PROVIDER] = f"With {safe_md(here.config.provider.label)}, by an invitation that you pass on"
+    if here.config.mail.way != "off":
+        ways[LINKS] = "With links that they ask for by e-mail (council representatives only)"
+    return ways
 
 
 def _add(here) -> None:
     st.subheader("Add a person")
+    ways = _ways(here)
     with st.form("people_add"):
         name = st.text_input("Name", max_chars=200)
         email = st.text_input("E-mail address", max_chars=254)
         role = st.radio("Role", list(Role), index=None, format_func=ROLE_NAMES.get)
+        way = PASSWORD
+        if len(ways) > 1:
+            way = st.radio("How will they sign in?", list(ways), format_func=ways.get)
         sent = st.form_submit_button("Add", type="primary")
     if not sent:
         return
     if role is None:
         st.error("Choose a role.")
         return
-    _run(
-        here,
-        f"{name.strip()} was added as {ROLE_NAMES[role].lower()}.",
-        accounts.create,
-        email=email,
-        name=name,
-        role=role,
-    )
+    if way == LINKS and role is not Role.COUNCIL:
+        st.error("Only council representatives can sign in with links alone. Choose another way.")
+        return
+    done = f"{name.strip()} was added as {ROLE_NAMES[role].lower()}."
+    person = {"email": email, "name": name, "role": role}
+    if way == PROVIDER:
+        _run(here, done, sign_in_links.create_invited, link=True, **person)
+    elif way == LINKS:
+        _run(here, done, accounts.create, without_password=True, **person)
+    else:
+        _run(here, done, accounts.create, **person)
 
 
 def _change(here, people: list[accounts.Person]) -> None:
@@ -147,9 +190,58 @@ def _change(here, people: list[accounts.Person]) -> None:
         f"{person.name} has a new password.",
         accounts.reset_password,
     )
+    _other_ways(here, person)
 
 
-def _ask(here, person, what: str, label: str, consequence: str, done: str, verb, *args) -> None:
+def _other_ways(here, person: accounts.Person) -> None:
+    """What can be done about a person's second factor, and their connection with the provider."""
+    if person.second_factor:
+        _ask(
+            here,
+            person,
+            "factor",
+            "Remove the second factor",
+            f"For when {person.name} has lost both the phone and the recovery codes. Make sure that it is they who ask. "
+            "They will be signed out everywhere, and who needs a second factor sets up a new one at the next sign-in.",
+            f"The second factor of {person.name} was removed.",
+            accounts.remove_second_factor,
+        )
+    if person.connected:
+        _ask(
+            here,
+            person,
+            "part",
+            "Disconnect from the provider",
+            f"{person.name} will be signed out everywhere, and can sign in through the provider again only after a new "
+            "invitation.",
+            f"{person.name} is no longer connected.",
+            oidc.disconnect,
+        )
+    elif here.config.provider is not None and not person.disabled:
+        _ask(
+            here,
+            person,
+            "invite",
+            "Make an invitation link",
+            f"The link connects {person.name} with {here.config.provider.label}. You will see it once, to pass it on; "
+            "invitations made before stop working.",
+            f"{person.name} has an invitation.",
+            sign_in_links.invite,
+            link=True,
+        )
+        if here.config.mail.way != "off":
+            _ask(
+                here,
+                person,
+                "mail",
+                "Send an invitation by e-mail",
+                f"An invitation leaves for {person.email} within a minute; those made before stop working.",
+                f"An invitation is on its way to {person.email}.",
+                sign_in_links.mail_invitation,
+            )
+
+
+def _ask(here, person, what: str, label: str, consequence: str, done: str, verb, *args, **kwargs) -> None:
     """A button that first says what will happen, and acts only when that is confirmed."""
     if st.session_state.get(ASKED) != (person.id, what):
         if st.button(label, key=f"people_{what}"):
@@ -162,7 +254,7 @@ def _ask(here, person, what: str, label: str, consequence: str, done: str, verb,
             yes = st.button(f"Yes, {label.lower()}", type="primary", key=f"people_{what}_yes")
             no = st.button("No, leave it", key=f"people_{what}_no")
     if yes:
-        _run(here, done, verb, person.id, *args)
+        _run(here, done, verb, person.id, *args, **kwargs)
     if no:
         del st.session_state[ASKED]
         st.rerun()

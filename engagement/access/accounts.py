@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -46,6 +47,18 @@ class Person:
     elsewhere: bool = False
     second_factor: bool = False
     connected: bool = False
+
+
+@dataclass(frozen=True)
+class OwnAccount:
+    """An account as its owner sees it. `connected`: since when it belongs to somebody at the OpenID provider."""
+
+    name: str
+    email: str
+    is_demo: bool
+    second_factor: bool
+    codes_left: int
+    connected: datetime | None
 
 
 def clean_email(email: str) -> str:
@@ -122,6 +135,24 @@ def create(
     session.flush()
     audit.record(session, actor, "account.create", body_id, account=account.id, role=role.value)
     return account, "" if without_password else made
+
+
+def own(session: Session, actor: Actor) -> OwnAccount:
+    """What the actor's own page says of their account. Raises `NotFound` for an actor without one."""
+    account = session.get(Account, actor.account_id) if actor.account_id else None
+    if account is None:
+        raise NotFound("Only people who signed in have an account.")
+    connected = session.exec(
+        select(AccountIdentity.bound_at).where(AccountIdentity.account_id == account.id)
+    ).first()
+    return OwnAccount(
+        account.name,
+        account.email,
+        account.is_demo,
+        totp.is_set_up(session, account.id),
+        totp.codes_left(session, account.id),
+        connected,
+    )
 
 
 def people(session: Session, actor: Actor, body_id: int) -> list[Person]:

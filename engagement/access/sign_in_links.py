@@ -140,16 +140,38 @@ def invite(session: Session, actor: Actor, body_id: int, account_id: int) -> str
     return token
 
 
+def create_invited(
+    session: Session, actor: Actor, body_id: int, *, email: str, name: str, role: Role
+) -> tuple[Account, str]:
+    """Make an account that signs in through a provider, and return it with its invitation's token.
+
+    An address that has an account already is given the role; the text returned is then empty.
+    """
+    address = accounts.clean_email(email)
+    known = session.exec(select(Account.id).where(Account.email == address)).first()
+    account, _ = accounts.create(
+        session, actor, body_id, email=address, name=name, role=role, without_password=True
+    )
+    return account, "" if known else invite(session, actor, body_id, account.id)
+
+
+def _guest(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:
+    account = accounts.colleague(session, actor, body_id, account_id)
+    if account.disabled:
+        raise Invalid("This account is disabled. Enable it before you invite the person")
+    if account.is_demo:
+        raise Invalid("A demo account is open to everybody and cannot be connected with anybody's own")
+    return account
+
+
 def _invite(session: Session, account_id: int) -> str:
     withdraw(session, account_id)
     return _make(session, "invitation", account_id, clock.now() + INVITATION_LIVES)
 
 
 def mail_invitation(session: Session, actor: Actor, body_id: int, account_id: int) -> None:
-    """Have the worker mail an invitation to the account's address."""
-    account = accounts.colleague(session, actor, body_id, account_id)
-    if account.disabled or account.is_demo:
-        raise Invalid("This account cannot be invited: it is disabled, or a demo account")
+    """Have the worker mail an invitation to the account's own address, where nobody else sees it."""
+    account = _guest(session, actor, body_id, account_id)
     _queue(session, "invitation", account.email, body_id=body_id)
     audit.record(session, actor, "account.invite", body_id, account=account_id, mailed=True)
 

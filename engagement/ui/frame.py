@@ -49,10 +49,12 @@ COUNCIL = (
         ":material/account_balance:",
         "What was published, what the council asked about it, and the answers.",
     ),
+    ("asks.py", "Asks", ":material/forum:", "What practices ask, what they get, and what is asked of them."),
 )
 REVIEWING = (
     ("comments.py", "Comments", ":material/reviews:", "Review open answers before any is published."),
 )
+OWN = (("account.py", "My account", ":material/account_circle:", "How you sign in, and where you are signed in."),)
 # Reached from the list of practices and by its address, not from the menu.
 ASIDE = (
     ("practice.py", "One practice", ":material/local_hospital:", "One practice, and why it stands there."),
@@ -125,6 +127,7 @@ def main() -> None:
         + (pages_of(PEOPLE) if not lead and here.actor.may(here.body.id, Role.OPERATOR) else [])
         + (pages_of(CODES) if here.actor.may(here.body.id, Role.LEAD, Role.GOVERNING, Role.AUDITOR) else [])
         + (pages_of(AUDIT) if here.actor.may(here.body.id, *AUDIT_READ_BY) else [])
+        + pages_of(OWN)
     )
     _sidebar(here)
     if here.body.is_demo:

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "pages" / "people.py"
 
 
 @pytest.fixture
-def open_page(database, cast, monkeypatch):
+def open_page(database, config, cast, monkeypatch):
     """Open the page as an actor of the first body."""
     from streamlit.testing.v1 import AppTest
 
@@ -27,7 +27,9 @@ def open_page(database, cast, monkeypatch):
             with database.reading() as session:
                 body = session.get(Body, cast.vale)
                 session.expunge(body)
-            return SimpleNamespace(database=database, actor=person, body=body, words=words_of(body.words))
+            return SimpleNamespace(
+                database=database, actor=person, body=body, words=words_of(body.words), config=config
+            )
 
         monkeypatch.setattr(frame_tools, "current", current)
         return AppTest.from_file(str(PAGE), default_timeout=20).run()
