@@ -134,9 +134,8 @@ def propose(demand: Demand, rules: Rules = Rules()) -> Plan:
     months = demand.capacity.shape[1]
     floors = demand.open & (demand.due < months)
     must = np.union1d(np.flatnonzero(floors), drawn).astype(np.int64)
-    left = demand.capacity.astype(float)
-    placed = _place(demand, must, floors, drawn, left)
-    filled, value, bound = _fill(demand, rules, placed, _less(demand, left, placed))
+    placed = _place(demand, rules, must, floors, drawn)
+    filled, value, bound = _fill(demand, rules, placed, _less(demand, demand.capacity.astype(float), placed))
     contacts = {cell[0]: cell for cell in [*placed, *filled]}
     lot = set(drawn.tolist())
     found = [
@@ -306,19 +305,23 @@ def _less(demand: Demand, left: np.ndarray, taken: list[tuple]) -> np.ndarray:
 
 
 def _place(
-    demand: Demand, must: np.ndarray, floors: np.ndarray, drawn: np.ndarray, left: np.ndarray
+    demand: Demand, rules: Rules, must: np.ndarray, floors: np.ndarray, drawn: np.ndarray
 ) -> list[tuple]:
     """Place as many floors as the hours allow by their months, and then as many random picks."""
+    left = demand.capacity.astype(float)
     lot = np.zeros(len(demand.need), bool)
     lot[drawn] = True
+    month = np.random.default_rng((rules.seed, 1)).integers(0, left.shape[1], len(lot))
 
     def gain(cells: _Cells) -> np.ndarray:
-        # One floor outweighs all picks and one pick all that coming sooner can be worth. A contact after its month
-        # does not keep the floor, yet a late one is better than none.
+        # One floor outweighs all picks, and one pick all that coming sooner can be worth; a pick's month is drawn too,
+        # so that picks do not all come first. A contact after its month does not keep the floor, yet a late one is
+        # better than none.
         in_time = floors[cells.practice] & (cells.month <= demand.due[cells.practice])
         late = floors[cells.practice] & ~in_time & ~lot[cells.practice]
-        sooner = cells.sooner() / (2.2 * max(len(must), 1))
-        return in_time * (len(drawn) + 1.0) + lot[cells.practice] + 0.5 * late + 0.5 * sooner
+        when = np.where(lot[cells.practice], cells.month == month[cells.practice], cells.sooner())
+        small = 0.45 * when / max(len(must), 1)
+        return in_time * (len(drawn) + 1.0) + lot[cells.practice] + 0.5 * late + small
 
     placed: list[tuple] = []
     while True:
