@@ -5,15 +5,19 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from engagement import clock
 from engagement.access import Role
+from engagement.asks import ledger, requests, you_said
 from engagement.clock import show_date
 from engagement.council import results, review
 from engagement.errors import EngagementError
 from engagement.instrument.bank import short_name
+from engagement.ui import asks as drawing
 from engagement.ui import charts, frame_tools, sentences, show
 from engagement.ui.safe import safe_md
 
 DONE = "council_done"
+MOST_SAID = 5
 METHOD = """
 - **Who is counted.** Everybody on the roster at launch, as leader or grassroots member by the role that they held then.
 - **Shares** are of those who answered the question, rounded to the nearest 5; “at least” and “at most” are as far as a
@@ -115,6 +119,15 @@ def comments(found: review.ForReview) -> None:
             for quote in item["quotes"]:
                 with st.container(border=True):
                     st.text(quote)
+
+
+def asks(here, found: list[ledger.Ask], said: list, total: requests.Balance, practices: int) -> None:
+    """What practices asked, how it stands, and what was done."""
+    st.header("You said, we did", anchor=False)
+    st.text(drawing.summary(found, clock.today()))
+    st.text(drawing.balance_sentence(total, practices, here.words))
+    drawing.you_said(said, MOST_SAID)
+    frame_tools.link_to("asks.py", "All asks, with what is asked each way", ":material/forum:")
 
 
 def questions(here, found: review.ForReview, asks: bool, answers: bool) -> None:
@@ -222,6 +235,10 @@ def main() -> None:
     with frame_tools.calm_errors(), here.database.reading() as session:
         releases = review.releases(session, here.actor, here.body.id)
         place = results.page(session, here.actor, here.body.id)
+        asked = ledger.listed(session, here.actor, here.body.id)
+        balance = requests.balance(session, here.actor, here.body.id)
+        said = you_said.you_said(session, here.body.id)
+    asked_both_ways = (here, asked, said, requests.in_all(balance), len(balance))
     lead = here.actor.may(here.body.id, Role.LEAD)
     council = here.actor.may(here.body.id, Role.COUNCIL)
     answers = here.actor.may(here.body.id, *review.ANSWERERS)
@@ -230,6 +247,7 @@ def main() -> None:
             st.text(f"✓ {done}")
     if not releases:
         st.text("There is nothing to review yet. Results come here when a round has closed and been checked.")
+        asks(*asked_both_ways)
         members_page(here, place, lead)
         st.stop()
     by_number = {found.content["round"]["number"]: found for found in reversed(releases)}
@@ -246,6 +264,7 @@ def main() -> None:
     suppressed(found.content)
     method(found)
     comments(found)
+    asks(*asked_both_ways)
     questions(here, found, council, answers)
     reviewed(here, found, council)
     members_page(here, place, lead)
