@@ -77,6 +77,7 @@ from engagement.models.outreach import (
     PeerGroupMember,
     PlannedContact,
 )
+from engagement.models.outreach_order import OutreachOrder
 from engagement.models.release import Release
 from engagement.models.review import QUESTION_KINDS, CouncilAnswer, CouncilQuestion, CouncilReview
 from engagement.models.roster import Member, Practice, Spell
@@ -161,6 +162,7 @@ __all__ = [
     "OptOutLink",
     "OutreachAction",
     "OutreachExclusion",
+    "OutreachOrder",
     "OutreachPerson",
     "OutreachPlan",
     "OutreachSettings",
