@@ -159,7 +159,12 @@ def cmd_demo(args, context: Context) -> int:
     if result.links:
         lines += ["", "Answer as a member:"]
         lines += [f"  {link}" for link in result.links]
-    say(args, {"made": result.made, "accounts": result.accounts, "links": result.links}, "\n".join(lines))
+    lines += ["", "A member's own page, for asks:", f"  {result.page}"]
+    say(
+        args,
+        {"made": result.made, "accounts": result.accounts, "links": result.links, "page": result.page},
+        "\n".join(lines),
+    )
     return 0
 
 

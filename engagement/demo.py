@@ -17,6 +17,7 @@ from sqlmodel import Session, select
 
 from engagement import clock, roster
 from engagement.access import ROLE_NAMES, Actor, Role, accounts
+from engagement.asks import invented
 from engagement.config import Config
 from engagement.db import Database
 from engagement.exchange.answers import CLOSING_TIME, import_answers, months_before
@@ -25,7 +26,9 @@ from engagement.instrument import verbs as instruments
 from engagement.intake import submit
 from engagement.intake.keys import Keys
 from engagement.intake.sheet import Sheet
-from engagement.models import Account, Body, Round
+from engagement.messaging import my_page
+from engagement.messaging.keys import MailKeys
+from engagement.models import Account, Body, Member, Round
 from engagement.rounds import verbs as rounds
 from engagement.worker import Worker
 
@@ -85,6 +88,7 @@ class Result:
     accounts: list[tuple[str, str]]
     links: list[str]
     made: bool
+    page: str = ""
 
 
 def ensure(
@@ -100,12 +104,16 @@ def ensure(
         body = session.exec(select(Body).where(Body.code == CODE)).first()
     made = body is None
     body_id = _make(database, keys, actor, progress) if made else body.id
+    if made:
+        invented.make(database, actor, body_id, _pages(database, keys, body_id))
     round_id = _open_round(database, keys, actor, body_id, answers=made, progress=progress)
     with database.session() as session:
         people = session.exec(select(Account).where(Account.is_demo == True).order_by(Account.id)).all()  # noqa: E712
         fresh = _fresh_links(session, keys, actor, config, round_id, links)
     progress(1.0, "Ready")
-    return Result([(a.name, a.email) for a in people], fresh, made)
+    # The page of an ask's own practice, where there is something to see.
+    page = my_page.url(config.public_url, _pages(database, keys, body_id)[3])
+    return Result([(a.name, a.email) for a in people], fresh, made, page)
 
 
 def _chance(stream: int) -> random.Random:
@@ -157,6 +165,16 @@ def _make(database: Database, keys: Keys, actor: Actor, progress) -> int:
         progress(0.3 + 0.3 * (first > 1), "Checking and releasing them")
         Worker(database, keys).run_once()
     return body.id
+
+
+def _pages(database: Database, keys: Keys, body_id: int) -> dict[int, str]:
+    """What opens the own page of one member a practice, by the number of the practice."""
+    refs = {person.practice: person.ref for person in reversed(_people()) if not person.left}
+    mail = MailKeys(keys.folder)
+    with database.session() as session:
+        members = session.exec(select(Member).where(Member.body_id == body_id, Member.ref.in_(refs.values())))
+        tokens = {member.ref: my_page.ensure(session, mail, member) for member in members.all()}
+    return {practice: tokens[ref] for practice, ref in sorted(refs.items())}
 
 
 def _bytes(text: str) -> io.BytesIO:

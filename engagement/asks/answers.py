@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlmodel import Session, select
 
@@ -20,11 +20,18 @@ SAID_LIMIT, DID_LIMIT = 300, 600
 
 
 def answer(
-    session: Session, actor: Actor, ask_id: int, verdict: str, why: str, *, due_on: date | None = None
+    session: Session,
+    actor: Actor,
+    ask_id: int,
+    verdict: str,
+    why: str,
+    *,
+    due_on: date | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Answer an ask with "yes", "part" or "no", and why; the last answer counts. Only the engagement lead answers.
 
-    `due_on`: by when it means to be done. Raises `Invalid`, and `Conflict` where the ask was taken back.
+    `due_on`: by when it means to be done. `at`: when it was said, where that was not now. Raises `Invalid`, and `Conflict` where the ask was taken back.
     """
     row = ledger.one(session, actor, ask_id, Role.LEAD)
     if verdict not in ledger.ANSWERS:
@@ -34,10 +41,10 @@ def answer(
         raise Invalid("A no has no day by which it is done: leave the day empty")
     if due_on is not None and due_on < clock.today():
         raise Invalid(f"{clock.show_date(due_on)} is over: choose a day to come, or none")
-    _reply(session, actor, row, verdict, text, due_on)
+    _reply(session, actor, row, verdict, text, due_on, at)
 
 
-def mark_done(session: Session, actor: Actor, ask_id: int, what: str) -> None:
+def mark_done(session: Session, actor: Actor, ask_id: int, what: str, *, at: datetime | None = None) -> None:
     """Say what was done about an ask that was answered with yes or in part; those who asked rate it then.
 
     To take it back, answer the ask anew. Only the engagement lead does. Raises `Invalid` and `Conflict`.
@@ -46,10 +53,18 @@ def mark_done(session: Session, actor: Actor, ask_id: int, what: str) -> None:
     state = ledger.read(session, row.body_id, ask_id=ask_id)[0].state
     if state not in ("yes", "part"):
         raise Conflict("Answer the ask with yes or in part first: only then can it be done.")
-    _reply(session, actor, row, ledger.DONE, _text(what, TEXT_LIMIT, "what was done"), None)
+    _reply(session, actor, row, ledger.DONE, _text(what, TEXT_LIMIT, "what was done"), None, at)
 
 
-def _reply(session: Session, actor: Actor, row: Ask, kind: str, text: str, due_on: date | None) -> None:
+def _reply(
+    session: Session,
+    actor: Actor,
+    row: Ask,
+    kind: str,
+    text: str,
+    due_on: date | None,
+    at: datetime | None,
+) -> None:
     if row.withdrawn_at is not None:
         raise Conflict("The practice has taken this ask back. There is nothing to answer.")
     session.add(
@@ -60,7 +75,7 @@ def _reply(session: Session, actor: Actor, row: Ask, kind: str, text: str, due_o
             text=text,
             due_on=due_on,
             replied_by=actor.name[:200],
-            replied_at=clock.now(),
+            replied_at=at or clock.now(),
         )
     )
     session.flush()

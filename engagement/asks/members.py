@@ -6,7 +6,7 @@ Nobody is named: an ask is a practice's, and the log says which practice, never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, func, select
@@ -121,8 +121,8 @@ def one(session: Session, found: Visitor, ask_id: int) -> ledger.Ask:
     raise NotFound("There is no such ask.")
 
 
-def raise_ask(session: Session, token: str, draft: topics.Draft) -> int:
-    """Put an ask to the body on behalf of one's practice; returns its id.
+def raise_ask(session: Session, token: str, draft: topics.Draft, *, at: datetime | None = None) -> int:
+    """Put an ask to the body on behalf of one's practice; returns its id. `at`: when, where it was not now.
 
     Raises `NotFound` for a token that is none, `NotAllowed` for somebody who is at no practice, `Conflict` when
     the practice asked the same already or has as many asks waiting as it may.
@@ -141,7 +141,7 @@ def raise_ask(session: Session, token: str, draft: topics.Draft) -> int:
         raise Conflict(
             f"{MOST_WAITING} asks of your practice wait for an answer. Take one back first, or wait for an answer."
         )
-    now = clock.now()
+    at = at or clock.now()
     row = Ask(
         body_id=found.body_id,
         practice_id=found.practice_id,
@@ -154,8 +154,8 @@ def raise_ask(session: Session, token: str, draft: topics.Draft) -> int:
         goal=draft.goal,
         interest=draft.interest,
         public=draft.public,
-        raised_at=now,
-        answer_by=clock.today() + ANSWER_WITHIN,
+        raised_at=at,
+        answer_by=clock.london_date(at) + ANSWER_WITHIN,
     )
     session.add(row)
     session.flush()
