@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -70,13 +70,13 @@ def run(
 @dataclass(frozen=True)
 class Case:
     """One evaluation of one body. `truth`: what visits added in the visited practices; `naive`: before and after; `double`:
-    the same less that of the others; `found` None where too few were seen. `low`, `high`: the interval that the product
+    the same less that of the others, difference in differences; `found` None where too few were seen. `low`, `high`: the interval that the product
     prints."""
 
     key: tuple[str, str, str]
     truth: float
-    naive: float | None
-    double: float | None
+    naive: float
+    double: float
     found: float | None
     low: float
     high: float
@@ -132,23 +132,25 @@ def _picked(design: str, last, said: Assessment, seed: int) -> tuple[np.ndarray,
 
 
 def _case(key, measure: Measure, visited: np.ndarray, strata: np.ndarray, truth: float) -> Case:
-    naive = effect.before_after(measure, visited)
-    # Difference in differences: the last round is all the forecast there is.
-    double = effect.compare(
-        replace(measure, forecast=measure.before, doubt=np.zeros_like(measure.doubt)), visited
-    )
     compared = effect.compare(measure, visited)
     shown = effect.by_lot(measure, visited, strata) if key[0] == BY_LOT else compared
     return Case(
         key=key,
         truth=float(truth),
-        naive=naive and naive.change,
-        double=double and double.estimate,
+        naive=_change(measure, visited),
+        double=_change(measure, visited) - _change(measure, ~visited),
         found=shown and shown.estimate,
         low=shown.low if shown else np.nan,
         high=shown.high if shown else np.nan,
         effect=compared,
     )
+
+
+def _change(measure: Measure, rows: np.ndarray) -> float:
+    """Mean change since the last round of practices seen both times, by what their values rest on; NaN where there is none."""
+    rows = rows & measure.known & np.isfinite(measure.before)
+    change = (measure.observed - measure.before)[rows]
+    return float(np.average(change, weights=1 / measure.variance[rows])) if rows.any() else float("nan")
 
 
 # --- all bodies -------------------------------------------------------------------------------------------------
@@ -176,8 +178,8 @@ def _figures(mine: list[Case]) -> dict[str, float]:
     error = found - truth
 
     def mean(name: str) -> float:
-        values = [getattr(case, name) - case.truth for case in mine if getattr(case, name) is not None]
-        return float(np.mean(values)) if values else float("nan")
+        errors = np.array([getattr(case, name) - case.truth for case in mine])
+        return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
     spread = error.std(ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else np.nan
     values = (
