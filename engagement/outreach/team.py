@@ -80,6 +80,13 @@ def people(session: Session, actor: Actor, body_id: int) -> tuple[Person, ...]:
     )
 
 
+def localities(session: Session, actor: Actor, body_id: int) -> dict[str, str]:
+    """Names of the body's localities by code."""
+    actor.require(body_id, Role.LEAD)
+    rows = select(Locality.code, Locality.name).where(Locality.body_id == body_id).order_by(Locality.name)
+    return dict(session.exec(rows).all())
+
+
 def save_person(
     session: Session,
     actor: Actor,

@@ -29,6 +29,7 @@ RESULTS = (
         ":material/local_hospital:",
         "Where each stands, whom to visit, and how far each took part.",
     ),
+    ("outreach.py", "Outreach", ":material/handshake:", "Whom to visit, what came of it, and what comes next."),
     (
         "forecasts.py",
         "How well does it do?",
