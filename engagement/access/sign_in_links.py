@@ -121,7 +121,7 @@ def invite(session: Session, actor: Actor, body_id: int, account_id: int) -> str
 
     Invitations made before stop working. Raises what `accounts.colleague` does.
     """
-    account = accounts.colleague(session, actor, body_id, account_id)
+    _guest(session, actor, body_id, account_id)
     # Mailed to its own address an invitation is safe with anybody; handed over, it is a way in for who hands it.
     accounts.watched_over(
         session,
@@ -131,10 +131,10 @@ def invite(session: Session, actor: Actor, body_id: int, account_id: int) -> str
         accounts.GUARDED,
         "hand over this invitation; have it mailed instead",
     )
-    if account.disabled:
-        raise Invalid("This account is disabled. Enable it before you invite the person")
-    if account.is_demo:
-        raise Invalid("A demo account is open to everybody and cannot be connected with anybody's own")
+    return _hand_out(session, actor, body_id, account_id)
+
+
+def _hand_out(session: Session, actor: Actor, body_id: int, account_id: int) -> str:
     token = _invite(session, account_id)
     audit.record(session, actor, "account.invite", body_id, account=account_id)
     return token
@@ -152,7 +152,8 @@ def create_invited(
     account, _ = accounts.create(
         session, actor, body_id, email=address, name=name, role=role, without_password=True
     )
-    return account, "" if known else invite(session, actor, body_id, account.id)
+    # A new account has nothing yet that somebody could get hold of.
+    return account, "" if known else _hand_out(session, actor, body_id, account.id)
 
 
 def _guest(session: Session, actor: Actor, body_id: int, account_id: int) -> Account:

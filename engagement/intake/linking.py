@@ -121,7 +121,7 @@ def approve(session: Session, actor: Actor, request_id: int) -> None:
     row = _own(session, actor, request_id, *APPROVERS)
     account_id = _person(actor)
     if account_id == row.asked_by:
-        raise NotAllowed("A second person must approve this: you asked for it yourself.")
+        raise Conflict("A second person must approve this: you asked for it yourself.")
     _still(row.asked_at)
     if row.approved_by is not None or row.refused_by is not None:
         raise Conflict("This request is decided already.")
@@ -149,7 +149,7 @@ def open_code(session: Session, actor: Actor, keys: Keys, request_id: int) -> Li
     """
     row = _own(session, actor, request_id, *APPROVERS)
     if _person(actor) not in (row.asked_by, row.approved_by):
-        raise NotAllowed("Only the two people who asked for this and approved it can open it.")
+        raise Conflict("Only the two people who asked for this and approved it can open it.")
     if row.refused_by is not None:
         raise Conflict("This request was refused.")
     if row.approved_by is None:
