@@ -5,6 +5,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
+from engagement.access import Role
 from engagement.assessments import read as assessments
 from engagement.clock import show_date
 from engagement.releases import read
@@ -110,6 +111,8 @@ else:
     if found["provisional"]:
         st.warning(risk_words.PROVISIONAL, icon=":material/hourglass_top:")
     stands(row, found["of"])
+if here.actor.may(here.body.id, Role.LEAD) and found["closed"] is None:
+    link_to("outreach.py", "Plan a visit", ":material/event:", practice=code)
 openly(found, {content["round"]["number"] for content in history if taking_part.is_official(content)})
 show.note(
     "Nothing on this page says what anybody answered or how many did. It is not meant for contract action, expulsion or "

@@ -134,6 +134,7 @@ def lists(content, shown) -> None:
             )
         for each in found:
             entry(each, f"{risk_words.rank(each.row)} of {content['of']}")
+        link_to("outreach.py", "Plan contacts within the hours there are", ":material/handshake:")
     with chase:
         st.header("For chasing answers", anchor=False)
         show.note("Where most likely nobody answers next time. It says nothing about what they think.")

@@ -22,7 +22,8 @@ from engagement.words import render, words_of
 
 NOT_CLEAR = "not_clear"
 KINDS = (*SEGMENTS, NOT_CLEAR)
-FIX_CONTACT = "contact"
+# Actions that a plan takes only where there is a reason for them.
+FIX_CONTACT, ANSWER_ASKS = "contact", "asks"
 NAME_LIMIT, ABOUT_LIMIT, WHO_LIMIT = 80, 300, 80
 MOST_HOURS = 200
 LANE_NAMES = {

@@ -21,6 +21,8 @@ from engagement.access import Actor, Role, audit
 from engagement.assessments import read as assessments
 from engagement.errors import Conflict, Invalid, NotFound
 from engagement.models import (
+    Ask,
+    AskReply,
     Body,
     Bounce,
     Locality,
@@ -32,7 +34,7 @@ from engagement.models import (
     Round,
 )
 from engagement.outreach import catalogue, planning, team
-from engagement.outreach.catalogue import FIX_CONTACT, NOT_CLEAR, Action
+from engagement.outreach.catalogue import ANSWER_ASKS, FIX_CONTACT, NOT_CLEAR, Action
 from engagement.outreach.contacts import (
     FIRST_DAY,
     REASON_LIMIT,
@@ -125,6 +127,7 @@ class _About:
     excluded: bool
     held: bool
     reachable: bool
+    asks: bool
 
     @property
     def kind(self) -> str:
@@ -306,6 +309,7 @@ def _about(session: Session, actor: Actor, body: Body, first: date) -> list[_Abo
         )
     )
     unreachable = _unreachable(session, body.id, first)
+    asks = _open_asks(session, body.id)
     found = session.exec(
         select(Practice, Locality.code, Locality.name)
         .outerjoin(Locality, Locality.id == Practice.locality_id)
@@ -325,6 +329,7 @@ def _about(session: Session, actor: Actor, body: Body, first: date) -> list[_Abo
             excluded=practice.id in excluded,
             held=practice.id in held,
             reachable=practice.id not in unreachable,
+            asks=practice.id in asks,
         )
         for practice, locality, place in found
         if (practice.opened is None or practice.opened <= first)
@@ -360,15 +365,32 @@ def _unreachable(session: Session, body_id: int, day: date) -> set[int]:
     return {person.practice_id for person in people} - reached if reached else set()
 
 
+def _open_asks(session: Session, body_id: int) -> set[int]:
+    """Practices with an ask that nobody has answered yet."""
+    return set(
+        session.exec(
+            select(Ask.practice_id)
+            .outerjoin(AskReply, AskReply.ask_id == Ask.id)
+            .where(
+                Ask.body_id == body_id,
+                Ask.withdrawn_at.is_(None),
+                Ask.hidden_at.is_(None),
+                AskReply.id.is_(None),
+            )
+        )
+    )
+
+
 def _action(about: _About, actions: list[Action]) -> Action:
-    """What a plan takes for a practice: mend the contact first, else what its segment asks for."""
+    """What a plan takes for a practice: mend the contact first, answer asks only where there are any, else by segment."""
     mend = next((each for each in actions if each.key == FIX_CONTACT), None)
     if not about.reachable and mend is not None:
         return mend
+    fits = [each for each in actions if each.key != ANSWER_ASKS or about.asks] or actions
     return (
-        catalogue.for_kind(actions, about.kind)
-        or catalogue.for_kind(actions, NOT_CLEAR)
-        or next((each for each in actions if each.segments), actions[0])
+        catalogue.for_kind(fits, about.kind)
+        or catalogue.for_kind(fits, NOT_CLEAR)
+        or next((each for each in fits if each.segments), fits[0])
     )
 
 
@@ -511,6 +533,8 @@ def _reason(why: str, about: _About, day: date, rules: team.Settings, words: Map
         said.append("attitude falling by its segments")
     if row is not None and (row["p_silent_next"] or 0) >= LIKELY_SILENT:
         said.append("likely to stay silent")
+    if about.asks:
+        said.append("waiting for an answer to an ask")
     if not about.reachable:
         said.append("no address there works")
     text = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -20,7 +20,7 @@ RANDOM, FLOOR, SEGMENT = "random", "floor", "segment"
 # No month of this plan.
 NEVER = 10_000
 # How much a month sooner is worth, as a part of a practice's need: it settles ties and puts the needy first.
-SOONER = 0.05
+SOONER = 0.25
 # Up to so many cells (practice, month, person) the integer program takes them all.
 EXACT = 1_500
 # A count and not a time, so that the same plan comes out on every machine.
@@ -29,6 +29,8 @@ GAP = 1e-3
 # Unplaced practices that the last step may still squeeze into what is left.
 WAITING = 20
 LEAST_NEED = 0.01
+# A large finite worth taken off where a contact may not be.
+FORBIDDEN = 1e6
 
 
 @dataclass(frozen=True)
@@ -359,4 +361,28 @@ def _fill(
 
     rest = np.flatnonzero(demand.open & ~stands)
     cells, values, bound = _best(_Cells.of(demand, rest, left), rows, _Cells.sooner)
-    return cells.taken(values), float(cells.sooner()[values > 0.5].sum()), bound
+    chosen, worth = _needy_first(demand, cells.taken(values))
+    return chosen, worth, bound
+
+
+def _needy_first(demand: Demand, chosen: list[tuple]) -> tuple[list[tuple], float]:
+    """The same contacts with months and people exchanged among those of like length, so that the needy come first.
+
+    The integer program stops where less than a thousandth is left to gain, which is where such exchanges lie. Also what
+    the contacts are worth.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    cells = _Cells(demand, *np.array(chosen, np.int64).reshape(-1, 3).T)
+    found, worth = [], 0.0
+    for same in _same(np.unique(demand.hours[cells.practice], return_inverse=True)[1]):
+        practice, month, person = cells.practice[same], cells.month[same], cells.person[same]
+        slots = _Cells(
+            demand, np.repeat(practice, len(same)), np.tile(month, len(same)), np.tile(person, len(same))
+        )
+        value = slots.sooner().reshape(len(same), -1)
+        may = demand.can[practice][:, person] & (month[None] >= demand.first[practice, None])
+        rows, slot = linear_sum_assignment(np.where(may, value, -FORBIDDEN), maximize=True)
+        worth += float(value[rows, slot].sum())
+        found += zip(practice[rows].tolist(), month[slot].tolist(), person[slot].tolist(), strict=True)
+    return found, worth

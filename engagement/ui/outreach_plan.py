@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from engagement import clock
-from engagement.errors import EngagementError
 from engagement.outreach import calendar, contacts, plan
 from engagement.outreach.contacts import ContactRow, add_months
 from engagement.ui import frame_tools, outreach_log, outreach_tools, outreach_words, show
@@ -237,28 +236,19 @@ def form(found: Outreach, code: str) -> None:
         at = outreach_tools.time_boxes(key)
     reason = st.text_input("Why, if you like", max_chars=contacts.REASON_LIMIT, key=f"{key}_why")
     if st.button("Plan it", type="primary", key="outreach_add_save"):
-        try:
-            with here.database.session() as session:
-                made = plan.add(
-                    session,
-                    here.actor,
-                    here.body.id,
-                    code,
-                    action=action,
-                    month=month,
-                    person_id=person,
-                    visit_at=at,
-                    reason=reason,
-                )
-                (row,) = contacts.rows(session, here.actor, here.body.id, contact_id=made)
-        except EngagementError as error:
-            frame_tools.show_error(error)
-            return
-        run(here, f"{row.name} is planned: {row.action_name}, {outreach_words.when(row)}.", _nothing)
-
-
-def _nothing(session, actor) -> None:
-    """No verb: what was to be done is done."""
+        day = clock.show_instant(at) if at else outreach_words.month_name(month)
+        run(
+            here,
+            f"{found.by_code[code]} is planned: {day}.",
+            plan.add,
+            here.body.id,
+            code,
+            action=action,
+            month=month,
+            person_id=person,
+            visit_at=at,
+            reason=reason,
+        )
 
 
 def visit(found: Outreach) -> None:

@@ -1,0 +1,466 @@
+"""Did it work? What the practices that were visited did beyond their own forecast, against those that were not.
+
+Computed when it is asked for, from what the stored assessments rest on: participation of closed rounds, and answers that
+may count towards their practice. What is said is as rough as an assessment: shares to 5 percentage points, scores to
+0.1, interval ends rounded outwards, numbers of people in bands, and nothing on fewer than five practices a side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlmodel import Session, select
+
+from engagement.access import READERS, Actor
+from engagement.assessments import gather, read
+from engagement.assessments.figures import POINTS, PROBABILITY
+from engagement.clock import show_date
+from engagement.disclosure.rules import band
+from engagement.errors import NotFound
+from engagement.models import Body, Round
+from engagement.outreach import order
+from engagement.outreach.contacts import treated as treated_between
+from engagement.risk import effect
+from engagement.risk.effect import FEWEST, MEASURES, SCORE, SHARE, Measure
+from engagement.risk.evidence import ANONYMOUS
+from engagement.risk.filter import Constants
+from engagement.roster.standing import read_practices
+from engagement.words import words_of
+
+VISITS = 8
+FEWEST_ROUNDS = 3
+STEPS = {SHARE: PROBABILITY, SCORE: POINTS}
+NAMES = {SHARE: "Answering", SCORE: "Score"}
+FORECAST, LOT, ROUNDS, BODIES = "forecast", "lot", "rounds", "bodies"
+MINUS = "−"
+# An effect that a good programme of visits might have, for which the chance to see it is said.
+HOPED = {SHARE: 0.1, SCORE: 0.3}
+REGRESSION = (
+    "{Practices} are picked for a bad round, and a bad round is partly bad luck: most do better next time whether or not "
+    "anybody visits (regression to the mean). Before and after alone shows a success even where visits do nothing."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One effect as it may be printed. `measure`: "share" (fractions) or "score" (points). `by`: "forecast", "lot", "rounds" or
+    "bodies". `estimate`, `low`, `high` are None where `why` says why not. `treated`, `others`: practices compared; `n_treated`,
+    `n_others`: bands of the people behind them, None where not one number. `text`: all of it in a sentence."""
+
+    measure: str
+    by: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    treated: int
+    others: int
+    n_treated: str | None
+    n_others: str | None
+    why: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Before and after in the visited practices, and how much of it was to be expected without any visit."""
+
+    measure: str
+    change: float
+    returned: float
+    treated: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What can be said of outreach between the two newest assessed rounds, `after` and `before`, None before the third round.
+
+    `figures`: against the forecast, both measures; `lot`: by the drawn order, for which `order` says how it was drawn and
+    kept to, empty without one; `rounds`: all rounds so far together, empty where fewer than two can be judged. `power`:
+    what so many visits could show, in sentences. `changes` never stand without `regression`.
+    """
+
+    after: int | None
+    before: int | None
+    headline: str
+    why: str | None
+    figures: tuple[Figure, ...] = ()
+    lot: tuple[Figure, ...] = ()
+    order: tuple[str, ...] = ()
+    rounds: tuple[Figure, ...] = ()
+    changes: tuple[Change, ...] = ()
+    regression: str = ""
+    power: tuple[str, ...] = ()
+
+
+def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISITS) -> Evaluation:
+    """Whether visits between the two newest assessed rounds did anything, and what `visits` before the next could show.
+
+    For everybody who may read the body's results: no practice is named.
+    """
+    actor.require(body_id, *READERS)
+    words = words_of(session.get(Body, body_id).words)
+    seen = _seen(session, actor, body_id)
+    if seen is None:
+        return Evaluation(
+            after=None,
+            before=None,
+            headline="Too early to tell",
+            why="Whether visits work can be asked from the third round on: two to forecast from, and one to compare.",
+            power=(_alone(words),),
+        )
+    gap = seen.last
+    power = _power(seen.measures(gap), visits, words)
+    regression = REGRESSION.format(Practices=words["practices"].capitalize())
+    after, before = seen.numbers[gap - 1], seen.numbers[gap]
+    visited = seen.visited[:, gap]
+    why = seen.why_not(gap, words)
+    common = {"after": after, "before": before, "power": power, "regression": regression}
+    if why:
+        return Evaluation(headline="No figure for the last round", why=why, **common)
+    measures = seen.measures(gap)
+    drawn = order.held(session, body_id, after)
+    drawn = drawn if drawn and drawn.opened_at else None
+    lot = _by_lot(seen, gap, drawn, words) if drawn else ()
+    told = (
+        _order_words(drawn, {seen.codes[place] for place in np.flatnonzero(visited)}, words) if drawn else ()
+    )
+    figures, changes, why = (), (), None
+    if visited.sum() >= FEWEST:
+        figures = tuple(
+            _figure(
+                name,
+                FORECAST,
+                effect.compare(measures[name], visited),
+                measures[name],
+                visited,
+                seen,
+                gap,
+                words,
+            )
+            for name in MEASURES
+        )
+        changes = tuple(
+            change
+            for figure in figures
+            if (change := _change(figure, measures[figure.measure], visited, seen.threshold(gap), words))
+        )
+    else:
+        why = (
+            f"{_many(int(visited.sum()), words)} met between rounds {after} and {before}; there is a figure from "
+            f"{FEWEST} on."
+        )
+    return Evaluation(
+        headline=_headline(lot or figures),
+        why=why if not lot else None,
+        figures=figures,
+        lot=lot,
+        order=told,
+        rounds=_over_rounds(seen, words),
+        changes=changes,
+        **common,
+    )
+
+
+def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Figure, ...]:
+    """The newest effects of several bodies together; empty where fewer than two bodies have one.
+
+    Raises as `actor.require` for a body that the actor may not read.
+    """
+    found: dict[str, list[effect.Effect]] = {name: [] for name in MEASURES}
+    words = words_of(None)
+    for body_id in body_ids:
+        actor.require(body_id, *READERS)
+        seen = _seen(session, actor, body_id)
+        if seen is None or seen.why_not(seen.last, words) or seen.visited[:, seen.last].sum() < FEWEST:
+            continue
+        for name in MEASURES:
+            if (one := seen.effect(name, seen.last)) is not None:
+                found[name].append(one)
+    return tuple(_pooled(name, BODIES, each, words) for name, each in found.items() if len(each) > 1)
+
+
+# --- what is read -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """All assessed rounds of a body. `visited`, (P, T): met between each round and the one before."""
+
+    numbers: tuple[int, ...]
+    codes: tuple[str, ...]
+    arranged: gather.Arranged
+    used: tuple[Constants, ...]
+    visited: np.ndarray
+
+    @property
+    def last(self) -> int:
+        return len(self.numbers) - 1
+
+    def threshold(self, gap: int) -> int:
+        return self.arranged.rounds[gap].threshold
+
+    def measures(self, gap: int) -> dict[str, Measure]:
+        return effect.measures(
+            self.arranged.rounds[:gap], self.used[gap - 1], self.arranged.rounds[gap], self.visited[:, :gap]
+        )
+
+    def effect(self, name: str, gap: int) -> effect.Effect | None:
+        """The effect of the visits before a round where it may be spoken of."""
+        measure, visited = self.measures(gap)[name], self.visited[:, gap]
+        if _too_few(name, measure.people, measure.known, visited, self.threshold(gap)):
+            return None
+        return effect.compare(measure, visited)
+
+    def why_not(self, gap: int, words: Mapping[str, str]) -> str | None:
+        """Why two rounds cannot be compared at all."""
+        tiers = [self.arranged.rounds[t].tier for t in (gap - 1, gap)]
+        numbers = f"Rounds {self.numbers[gap - 1]} and {self.numbers[gap]}"
+        if ANONYMOUS in tiers:
+            return f"{numbers} cannot be compared: in an anonymous round nobody knows which {words['practice']} an answer came from."
+        if tiers[0] != tiers[1]:
+            return f"{numbers} asked in different ways, one of each {words['practice']} and one of everybody, and cannot be compared."
+        return None
+
+
+def _seen(session: Session, actor: Actor, body_id: int) -> _Seen | None:
+    """All that is read, None before the third assessed round."""
+    contents = read.history(session, actor, body_id)
+    if len(contents) < FEWEST_ROUNDS:
+        return None
+    numbers = tuple(content["round"]["number"] for content in contents)
+    by_number = {
+        round_.number: round_
+        for round_ in session.exec(select(Round).where(Round.body_id == body_id, Round.number.in_(numbers)))
+    }
+    arranged = gather.arrange(
+        [gather.read(session, by_number[number]) for number in numbers], read_practices(session, body_id)
+    )
+    visited = np.zeros((len(arranged.codes), len(numbers)), bool)
+    place = {code: row for row, code in enumerate(arranged.codes)}
+    for gap in range(1, len(numbers)):
+        for code in _met(session, body_id, numbers[gap - 1], numbers[gap]):
+            if code in place:
+                visited[place[code], gap] = True
+    used = tuple(Constants.from_json(content["constants"]["used"]) for content in contents)
+    return _Seen(numbers, arranged.codes, arranged, used, visited)
+
+
+def _met(session: Session, body_id: int, after: int, before: int) -> Mapping[str, Any]:
+    """Practices met between two rounds, by code; none where a round came in from a file without its dates."""
+    try:
+        return treated_between(session, body_id, after, before)
+    except NotFound:
+        return {}
+
+
+# --- figures ----------------------------------------------------------------------------------------------------
+
+
+def _too_few(name: str, people: np.ndarray, known: np.ndarray, visited: np.ndarray, threshold: int) -> bool:
+    """Whether one side has too few to be spoken of: practices, or people whose answers count."""
+    sides = known & visited, known & ~visited
+    if min(side.sum() for side in sides) < FEWEST:
+        return True
+    return name == SCORE and min(people[side].sum() for side in sides) < threshold
+
+
+def _figure(
+    name: str,
+    by: str,
+    found: effect.Effect | effect.ByLot | None,
+    measure: Measure,
+    visited: np.ndarray,
+    seen: _Seen,
+    gap: int,
+    words: Mapping[str, str],
+    among: np.ndarray | None = None,
+) -> Figure:
+    known = measure.known if among is None else measure.known & among
+    sides = known & visited, known & ~visited
+    counts = tuple(int(side.sum()) for side in sides)
+    if found is None or _too_few(name, measure.people, known, visited, seen.threshold(gap)):
+        why = f"{NAMES[name]}: too few to say. It takes {FEWEST} {words['practices']} on each side" + (
+            f" and {seen.threshold(gap)} people there whose answers may count towards their {words['practice']}."
+            if name == SCORE
+            else "."
+        )
+        return Figure(name, by, None, None, None, *counts, None, None, why, why)
+    people = measure.people if name == SCORE else np.nan_to_num(measure.observed * measure.people)
+    bands = tuple(band(round(float(people[side].sum()))) or "under 5" for side in sides)
+    estimate, low, high = _printed(name, found.estimate, found.low, found.high)
+    text = _sentence(name, by, estimate, low, high, words)
+    return Figure(name, by, estimate, low, high, *counts, *bands, None, text)
+
+
+def _printed(name: str, estimate: float, low: float, high: float) -> tuple[float, float, float]:
+    """To the steps of an assessment, the interval's ends outwards; infinite ends to the edge of what can be."""
+    step, edge = STEPS[name], 1.0 if name == SHARE else 4.0
+    low, high = max(low, -edge), min(high, edge)
+    return (
+        _rounded(round(estimate / step) * step),
+        _rounded(math.floor(low / step + 1e-9) * step),
+        _rounded(math.ceil(high / step - 1e-9) * step),
+    )
+
+
+def _rounded(value: float) -> float:
+    return round(value, 2) + 0.0
+
+
+def _by_lot(seen: _Seen, gap: int, drawn: order.OrderRow, words: Mapping[str, str]) -> tuple[Figure, ...]:
+    """Practices drawn to come first against those drawn to come later, whoever was in fact visited."""
+    kinds = {name: number for number, name in enumerate(sorted(set(drawn.strata.values())))}
+    strata = np.array([kinds[drawn.strata[code]] if code in drawn.strata else -1 for code in seen.codes])
+    early = np.isin(seen.codes, drawn.early)
+    found = []
+    for name, measure in seen.measures(gap).items():
+        one = effect.by_lot(measure, early, strata)
+        found.append(_figure(name, LOT, one, measure, early, seen, gap, words, strata >= 0))
+    return tuple(found)
+
+
+def _over_rounds(seen: _Seen, words: Mapping[str, str]) -> tuple[Figure, ...]:
+    """The effects before all rounds so far together; a forecast takes in what earlier visits did, so that each counts anew."""
+    gaps = [
+        gap
+        for gap in range(FEWEST_ROUNDS - 1, len(seen.numbers))
+        if seen.visited[:, gap].sum() >= FEWEST and seen.why_not(gap, words) is None
+    ]
+    if len(gaps) < 2:
+        return ()
+    found = []
+    for name in MEASURES:
+        each = [one for gap in gaps if (one := seen.effect(name, gap)) is not None]
+        if len(each) > 1:
+            found.append(_pooled(name, ROUNDS, each, words))
+    return tuple(found)
+
+
+def _pooled(name: str, by: str, effects: Sequence[effect.Effect], words: Mapping[str, str]) -> Figure:
+    found = effect.pool(effects)
+    estimate, low, high = _printed(name, found.estimate, found.low, found.high)
+    what = f"{found.bodies} {'rounds' if by == ROUNDS else 'bodies'}"
+    text = f"{what} together: {_sentence(name, by, estimate, low, high, words)}"
+    return Figure(name, by, estimate, low, high, found.treated, found.others, None, None, None, text)
+
+
+def _change(
+    figure: Figure, measure: Measure, visited: np.ndarray, threshold: int, words: Mapping[str, str]
+) -> Change | None:
+    """Before and after, where the effect itself may be shown and the round before had people enough too."""
+    found = effect.before_after(measure, visited)
+    if figure.estimate is None or found is None:
+        return None
+    both = measure.known & np.isfinite(measure.before)
+    if _too_few(figure.measure, measure.people_before, both, visited, threshold):
+        return None
+    step = STEPS[figure.measure]
+    change, returned = (_rounded(round(value / step) * step) for value in (found.change, found.returned))
+    text = (
+        f"{NAMES[figure.measure]}: {amount(figure.measure, change)} between the rounds in the {words['practices']} that were "
+        f"met; {amount(figure.measure, returned)} was to be expected of them without any visit."
+    )
+    return Change(figure.measure, change, returned, found.treated, text)
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+def amount(name: str, value: float) -> str:
+    """A signed effect: "+15 percentage points", "−0.3 points", "no change"."""
+    unit = "percentage points" if name == SHARE else "points"
+    number = _number(name, value)
+    return f"{number} {unit}"
+
+
+def _number(name: str, value: float) -> str:
+    sign = "+" if value > 0 else MINUS if value < 0 else ""
+    return f"{sign}{abs(value) * 100:.0f}" if name == SHARE else f"{sign}{abs(value):.1f}"
+
+
+def _sentence(name: str, by: str, estimate: float, low: float, high: float, words: Mapping[str, str]) -> str:
+    who = "drawn to come first" if by == LOT else "that were met"
+    against = "those drawn to come later" if by == LOT else "the others"
+    what = (
+        "the share of people who answered" if name == SHARE else "the mean score of those whose answers count"
+    )
+    span = f"{_number(name, low)} to {_number(name, high)}"
+    said = f"In {words['practices']} {who}, {what} lay {amount(name, estimate)} from its forecast beside {against} (95% interval {span})."
+    if low > 0:
+        return f"{said} That is more than chance."
+    if high < 0:
+        return f"{said} That is less than chance would leave: visits may have done harm."
+    return f"{said} No effect at all would fit this too."
+
+
+def _headline(figures: Sequence[Figure]) -> str:
+    known = [each for each in figures if each.estimate is not None]
+    if not known:
+        return "Too few to say whether visits worked"
+    better, worse = (
+        [each for each in known if test(each)] for test in (lambda f: f.low > 0, lambda f: f.high < 0)
+    )
+    if better and worse:
+        return "Visits moved answering and scores in opposite ways"
+    if better:
+        return f"{' and '.join(NAMES[each.measure] for each in better).capitalize()} rose more than chance explains"
+    if worse:
+        return f"{' and '.join(NAMES[each.measure] for each in worse).capitalize()} fell more than chance explains"
+    return "Whether visits worked cannot be told yet"
+
+
+def _order_words(drawn: order.OrderRow, met: set[str], words: Mapping[str, str]) -> tuple[str, ...]:
+    first, later = set(drawn.early), set(drawn.order) - set(drawn.early)
+    told = [
+        f"The order was drawn and sealed on {show_date(drawn.sealed_at)}, and opened on {show_date(drawn.opened_at)}.",
+        f"Of {len(first)} {words['practices']} drawn to come first, {len(first & met)} were met before the round; of "
+        f"{len(later)} drawn to come later, {len(later & met)}. They are compared as they were drawn, so that nobody's choice of whom "
+        "to visit after all can enter.",
+    ]
+    if drawn.attempt > 1:
+        told.append(f"{drawn.attempt - 1} earlier draws were thrown away unseen; the audit log has them.")
+    return tuple(told)
+
+
+def _many(number: int, words: Mapping[str, str]) -> str:
+    if number == 0:
+        return f"No {words['practice']} was"
+    return f"1 {words['practice']} was" if number == 1 else f"{number} {words['practices']} were"
+
+
+def _alone(words: Mapping[str, str]) -> str:
+    return f"One {words['body']} alone can hardly prove that its visits work; several together can."
+
+
+def _power(measures: Mapping[str, Measure], visits: int, words: Mapping[str, str]) -> tuple[str, ...]:
+    """What so many visits could show, if as many people answer as last time."""
+    found = {name: power for name in MEASURES if (power := effect.power(measures[name].variance, visits))}
+    if SHARE not in found:
+        return (
+            f"{visits} visits are too few, or too many beside those left out, for any comparison: it takes {FEWEST} "
+            f"{words['practices']} on each side.",
+            _alone(words),
+        )
+    share = found[SHARE]
+    size = "very large" if share.detectable > 0.2 else "large" if share.detectable > 0.1 else "moderate"
+    needed = [amount(name, _up(name, power.detectable)).lstrip("+") for name, power in found.items()]
+    needed[0] += " more people answering"
+    sentences = [
+        f"{visits} visits before the next round can show an effect only if it is {size}: about {' or '.join(needed)}"
+        f"{' of the scale' if SCORE in found else ''} would show four times in five."
+    ]
+    sentences.append(
+        f"If visits bring {amount(SHARE, HOPED[SHARE]).lstrip('+')} more people to answer, there is a chance of "
+        f"{share.chance(HOPED[SHARE]):.0%} that it shows."
+    )
+    return (*sentences, _alone(words))
+
+
+def _up(name: str, value: float) -> float:
+    step = STEPS[name]
+    return _rounded(math.ceil(value / step - 1e-9) * step)
