@@ -222,7 +222,9 @@ class World:
         }
         if name in by_name:
             return by_name[name]()
-        return BY_TYPE[kind.split(" | ")[0]]
+        first = kind.split(" | ")[0]
+        # A verb looks at who asks before it looks at what it was given, so that nothing will do for the rest.
+        return () if first.startswith(("Sequence", "Collection", "Iterable")) else BY_TYPE.get(first)
 
     def preview(self, session: Session, module: str):
         """A file that was read, to be applied: of meetings, or of members."""
