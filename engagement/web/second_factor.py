@@ -181,11 +181,11 @@ class SecondFactorPages(Door):
             codes = totp.confirm(session, key, number, ticket, code)
             if not person.halfway:
                 sessions.assure(session, request.cookies, secure=self.secure)
-            return self._codes_page(request, codes)
+            return self._codes_page(request, codes, factor=True)
         if person.halfway or not person.has_factor:
             raise Invalid("Set up the second factor first")
         if action == "codes":
-            return self._codes_page(request, totp.new_codes(session, key, number, code))
+            return self._codes_page(request, totp.new_codes(session, key, number, code), factor=False)
         if action == "move":
             if not totp.check(session, key, number, code):
                 raise Invalid(totp.WRONG)
@@ -195,5 +195,6 @@ class SecondFactorPages(Door):
             return RedirectResponse("/account", 303)
         raise Invalid("Choose what to do")
 
-    def _codes_page(self, request: Request, codes: list[str]) -> Response:
-        return render("recovery_codes.html", codes=codes, next=safe_next(request.query_params.get("next")))
+    def _codes_page(self, request: Request, codes: list[str], *, factor: bool) -> Response:
+        wanted = safe_next(request.query_params.get("next"))
+        return render("recovery_codes.html", codes=codes, next=wanted, factor=factor)
