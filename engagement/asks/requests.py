@@ -58,6 +58,7 @@ class Request:
 class Balance:
     """What a practice asked and got, and what the body asked of it and got. Counts; an ask is in one of the five states."""
 
+    id: int
     code: str
     practice: str
     asked: int = 0
@@ -84,7 +85,7 @@ class Balance:
         return self.surveys + self.meetings + self.requests
 
 
-COUNTED = tuple(field.name for field in fields(Balance) if field.name not in ("code", "practice"))
+COUNTED = tuple(field.name for field in fields(Balance) if field.name not in ("id", "code", "practice"))
 
 
 def log_request(
@@ -205,7 +206,7 @@ def balance(session: Session, actor: Actor, body_id: int) -> list[Balance]:
 
 def in_all(lines: Collection[Balance]) -> Balance:
     """The sum of the lines. Surveys and meetings are counted once for each practice that was asked."""
-    return Balance("", "All", **{name: sum(getattr(line, name) for line in lines) for name in COUNTED})
+    return Balance(0, "", "All", **{name: sum(getattr(line, name) for line in lines) for name in COUNTED})
 
 
 def balances(session: Session, body_id: int) -> list[Balance]:
@@ -246,7 +247,9 @@ def balances(session: Session, body_id: int) -> list[Balance]:
     ):
         count(practice_id, "requests", *(["given"] if gave else []))
     return [
-        Balance(practice.code, practice.name, **{name: counts[practice.id][name] for name in COUNTED})
+        Balance(
+            practice.id, practice.code, practice.name, **{name: counts[practice.id][name] for name in COUNTED}
+        )
         for practice in roster.practices_at(today)
     ]
 

@@ -36,6 +36,7 @@ CHANGES = 30
 ASKED_BY_NETWORK = 20
 ASKED_FOR_ADDRESS = 3
 MOST_LISTED = 60
+MOST_SAID = 10
 DONE = {
     "raised": "Your ask was sent.",
     "endorsed": "Your {practice} stands behind this ask.",
@@ -219,20 +220,42 @@ class Visit:
         # What waits comes first, then what many stand behind.
         others.sort(key=lambda ask: (ask.state != "waiting", -len(ask.backers), -ask.id))
         with_it = {like.ask_id for ask in mine if not ask.withdrawn for like in ask.alike}
+        rest = [ask for ask in others if ask.id not in with_it]
         return self.render(
             "my_page.html",
             status,
             problem=problem,
             mine=[self.line(ask) for ask in mine],
-            others=[self.line(ask) for ask in others[:MOST_LISTED]],
-            more=len(others) > MOST_LISTED,
+            others=[self.line(ask) for ask in rest[:MOST_LISTED]],
+            more=len(rest) > MOST_LISTED,
             like_ours=[self.line(ask) for ask in others if ask.id in with_it],
-            said=said[:10],
-            told=[{"each": each, "we": you_said.WE[each.kind]} for each in said[:10]],
-            total=requests.in_all(balances),
-            own=next((b for b in balances if b.practice == self.visitor.practice), None),
+            told=[{"each": each, "we": you_said.WE[each.kind]} for each in said[:MOST_SAID]],
+            both_ways=self.both_ways(balances),
             results=place,
         )
+
+    def both_ways(self, balances) -> list[tuple[str, str, str]]:
+        """What is asked each way: a label, the practice's number, and all practices' with the mean of one."""
+        from engagement.asks import requests
+
+        own = next((line for line in balances if line.id in self.visitor.practices), None)
+        total = requests.in_all(balances)
+        body = self.words["body"]
+        return [
+            (
+                label,
+                str(getattr(own, name)) if own else "",
+                f"{getattr(total, name)} ({getattr(total, name) / max(len(balances), 1):.1f} each)",
+            )
+            for label, name in (
+                (f"Asks of the {body}", "asked"),
+                ("… of them answered", "answered"),
+                ("… of them done", "done"),
+                (f"Surveys that the {body} asked for", "surveys"),
+                ("Meetings that it asked to", "meetings"),
+                ("Other requests of it", "requests"),
+            )
+        ]
 
     def line(self, ask) -> dict:
         """An ask in a list."""
