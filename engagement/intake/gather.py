@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import anyio
 from anyio import CapacityLimiter
@@ -80,39 +81,50 @@ class _Queue:
     """The visits of one event loop that wait for their turn. All but `run`'s work happens on the loop: no locks."""
 
     def __init__(self, database: Database):
-        self._database = database
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._turns: SimpleQueue = SimpleQueue()
         self._waiting: list[tuple[Steps, asyncio.Future]] = []
         self._busy = False
+        Thread(target=_take_turns, args=(database, self._turns), name="intake", daemon=True).start()
+        finalize(self, self._turns.put, None)
 
-    async def run(self, visit: Steps):
+    def run(self, visit: Steps) -> asyncio.Future:
+        """What the visit returns or raises, in time."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._waiting.append((visit, future))
         if not self._busy:
             self._busy = True
             # Not at once: who comes in the same breath goes along.
-            loop.call_soon(self._take_turn, loop)
-        return await future
+            loop.call_soon(self._next, loop)
+        return future
 
-    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         visits = [visit for visit, _ in batch]
-        turn = loop.run_in_executor(self._thread, run, self._database, visits)
-        turn.add_done_callback(partial(self._tell, loop, batch))
+        self._turns.put((visits, partial(loop.call_soon_threadsafe, self._tell, loop, batch)))
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Steps, asyncio.Future]], turn) -> None:
-        # `run` raises nothing of its own: only the end of the process stops a turn, and nobody must wait for ever.
-        lost = turn.cancelled() or turn.exception() is not None
-        for (_, future), result in zip(batch, batch if lost else turn.result(), strict=True):
-            if lost:
-                future.cancel()
-            elif not future.done():
-                # A visitor who has gone waits no more; the answer is stored all the same.
+    def _tell(
+        self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Steps, asyncio.Future]], results: list
+    ) -> None:
+        for (_, future), result in zip(batch, results, strict=True):
+            # A visitor who has gone waits no more; the answer is stored all the same.
+            if not future.done():
                 future.set_result(result)
         self._busy = bool(self._waiting)
         if self._busy:
-            self._take_turn(loop)
+            self._next(loop)
+
+
+def _take_turns(database: Database, turns: SimpleQueue) -> None:
+    """The one thread that writes: takes turn after turn until its queue is gone."""
+    while (turn := turns.get()) is not None:
+        visits, tell = turn
+        results = run(database, visits)
+        with suppress(RuntimeError):
+            # The loop may have closed in the meantime: then there is nobody left to be told.
+            tell(results)
+        # While it waits it must hold nothing of the last turn: the queue ends when nobody holds it.
+        del turn, visits, tell, results
 
 
 def run(database: Database, visits: Sequence[Steps[Done]]) -> list[Done | Exception]:

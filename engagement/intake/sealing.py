@@ -11,8 +11,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from nacl.bindings import crypto_box_seal
 from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey, PublicKey, SealedBox
+from nacl.public import PrivateKey, SealedBox
 
 from engagement.errors import Invalid, Unsafe
 
@@ -38,8 +39,12 @@ class Opened:
     tag: str
 
 
+# Made once: `json.dumps` makes one for every call that asks for anything but its defaults.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _compact(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def _pad(data: bytes, size: int) -> bytes:
@@ -69,7 +74,7 @@ def box_size(items: list[dict[str, Any]]) -> int:
 
 def seal_standing(public_key: bytes, standing: dict[str, Any]) -> bytes:
     """Seal a member's standing to the round's key, padded to one size."""
-    return SealedBox(PublicKey(public_key)).encrypt(_pad(_compact(standing), STANDING_PLAIN))
+    return crypto_box_seal(_pad(_compact(standing), STANDING_PLAIN), public_key)
 
 
 def seal_answer(
@@ -85,7 +90,7 @@ def seal_answer(
     tag = secrets.token_hex(16)
     content = _compact({"a": answers, "c": comments, "u": practice_may_use, "t": tag})
     plain = _pad(content, size - len(standing)) + standing
-    return SealedBox(PublicKey(public_key)).encrypt(plain), tag
+    return crypto_box_seal(plain, public_key), tag
 
 
 class Opener:

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Boolean, Connection, Select, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
@@ -42,9 +42,13 @@ class _Statement:
         self._statement = statement
         self._sql, self._constants = str(compiled), compiled.params
         columns = statement.selected_columns if isinstance(statement, Select) else {}
-        self._row = namedtuple("_Row", columns.keys())
+        self._row = namedtuple("_Row", columns.keys())._make
+        # Only for what SQLite has no type for; its 0 and 1 are false and true as they are.
         self._readers = [
-            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
+            (place, read)
+            for place, column in enumerate(columns)
+            if not isinstance(column.type, Boolean)
+            and (read := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
     def first(self, connection: Connected, values: dict[str, Any]):
@@ -55,9 +59,11 @@ class _Statement:
         found = self._on(driver, values).fetchone()
         if found is None:
             return None
-        return self._row(
-            *(read(raw) if read else raw for read, raw in zip(self._readers, found, strict=True))
-        )
+        if self._readers:
+            found = list(found)
+            for place, read in self._readers:
+                found[place] = read(found[place])
+        return self._row(found)
 
     def change(self, connection: Connected, values: dict[str, Any]) -> int:
         """Change or add rows; returns how many."""

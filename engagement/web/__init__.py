@@ -17,6 +17,7 @@ from engagement.web.asks import no_such_page as no_such_own_page
 from engagement.web.export import Exports
 from engagement.web.headers import Guard
 from engagement.web.health import Health
+from engagement.web.lane import REPLY, Lane
 from engagement.web.mail import MailPages
 from engagement.web.oidc import ProviderPages
 from engagement.web.plain import serve_file
@@ -39,7 +40,7 @@ def routes(config: Config) -> list[BaseRoute]:
         # Under /a/ too, of which neither we nor the proxy keep a log.
         Route("/a/stop/{token}", mail.stop, methods=both),
         Route("/a/again", mail.again, methods=both),
-        Route("/a/{round}/{token}", _endpoint(answer), methods=both),
+        AnswerRoute(answer),
         Route("/a/{rest:path}", no_such_link, methods=both),
         Route("/r/{code}/{key}", results.show),
         Route("/r/{rest:path}", no_such_page),
@@ -69,22 +70,29 @@ def routes(config: Config) -> list[BaseRoute]:
     ]
 
 
-def _endpoint(page: AnswerPages):
-    """A function of the page: Starlette would take a callable object for an ASGI application."""
+class AnswerRoute(Route):
+    """The answer form's route, which keeps its pages at hand."""
 
-    async def answer(request):
-        return await page(request)
+    def __init__(self, pages: AnswerPages):
+        async def answer(request):
+            # A function: Starlette would take a callable object for an ASGI application.
+            return await pages(request)
 
-    return answer
+        super().__init__("/a/{round}/{token}", answer, methods=["GET", "POST"])
+        self.pages = pages
 
 
 def middleware(config: Config, plain: Sequence[BaseRoute] = ()) -> list[Middleware]:
     """What stands before every request, Streamlit's included.
 
     With `plain`, what `routes` made, requests for the plain pages go to them at once, and pass nothing of
-    Streamlit's: its session cookie is kept off them, and an answer costs half as much.
+    Streamlit's: its session cookie is kept off them. Filled-in forms have a lane of their own before that.
     """
-    return [Middleware(Guard, config=config, plain=_pages(plain) if plain else None)]
+    guard = Middleware(Guard, config=config, plain=_pages(plain) if plain else None)
+    if not plain:
+        return [guard]
+    answers = next(route.pages for route in plain if isinstance(route, AnswerRoute))
+    return [Middleware(Lane, config=config, answers=answers), guard]
 
 
 def _pages(plain: Sequence[BaseRoute]) -> ASGIApp:
@@ -93,6 +101,9 @@ def _pages(plain: Sequence[BaseRoute]) -> ASGIApp:
     compressed = GZipMiddleware(pages, minimum_size=GZIP_FROM)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if (reply := scope.get(REPLY)) is not None:
+            await reply(scope, receive, send)
+            return
         # What follows a form is a redirect, or a page that is not worth the time of those who wait behind it.
         await (pages if scope["method"] == "POST" else compressed)(scope, receive, send)
 

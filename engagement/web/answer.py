@@ -35,6 +35,8 @@ from engagement.words import words_of
 log = logging.getLogger(__name__)
 
 DONE = "?page=done"
+# The one reply to whoever's answer is stored: it says nothing of them or of it.
+CONFIRMED = RedirectResponse(DONE, 303)
 LONGEST_TOKEN = 100
 _IDEM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNKNOWN_LINKS = 60
@@ -62,30 +64,35 @@ class AnswerPages:
         self._unknown = limiter or Limiter(UNKNOWN_LINKS, UNKNOWN_WINDOW)
         self._promises: dict[str, Mapping] = {}
         self._led: dict[str, tuple[float, list[str]]] = {}
-        self._threads: CapacityLimiter | None = None
         self._gatherer: Gatherer | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request for a link."""
-        if self._threads is None:
-            # Apart from the pool that serves Streamlit's files: a wait for the database must not stop those.
-            self._threads = CapacityLimiter(16)
-            self._gatherer = Gatherer(db.get(self._config), self._threads)
         form: dict[str, str] | None = None
         if request.method == "POST":
             try:
                 form = await read_form(request)
             except TooLarge:
                 return too_large()
-        return await self._gatherer.run(self._respond(request, form), gathered=form is not None)
-
-    def _respond(self, request: Request, form: dict[str, str] | None) -> Steps[Response]:
         visit = Visit(
             public_id=request.path_params["round"],
             token=request.path_params["token"],
             page=request.query_params.get("page", ""),
         )
-        client = network_of(request.client.host if request.client else None)
+        return await self._run(visit, request.client.host if request.client else None, form)
+
+    async def post(self, public_id: str, token: str, address: str | None, form: dict[str, str]) -> Response:
+        """What is told to who sends a filled-in form."""
+        return await self._run(Visit(public_id, token, "questions"), address, form)
+
+    async def _run(self, visit: Visit, address: str | None, form: dict[str, str] | None) -> Response:
+        if self._gatherer is None:
+            # Apart from the pool that serves Streamlit's files: a wait for the database must not stop those.
+            self._gatherer = Gatherer(db.get(self._config), CapacityLimiter(16))
+        return await self._gatherer.run(self._respond(visit, address, form), gathered=form is not None)
+
+    def _respond(self, visit: Visit, address: str | None, form: dict[str, str] | None) -> Steps[Response]:
+        client = network_of(address)
         if len(visit.token) > LONGEST_TOKEN or len(visit.public_id) > LONGEST_TOKEN:
             return unknown()
         suspected = self._unknown.blocked(client)
@@ -166,7 +173,7 @@ class AnswerPages:
             kept = form | {"idem_key": key}
             return questions(visit, self._look(visit), kept, [], not_recorded=True, status=503)
         if outcome == Outcome.STORED:
-            return RedirectResponse(DONE, 303)
+            return CONFIRMED
         if outcome == Outcome.UNKNOWN:
             raise _NoSuchLink
         door = self._look(visit)

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope
 
 HERE = Path(__file__).parent
 CSS = "text/css; charset=utf-8"
@@ -82,20 +83,24 @@ async def read_form(request: Request) -> dict[str, str]:
 
     Raises `TooLarge` before anything is parsed. Bytes that are not UTF-8 become the replacement character.
     """
-    try:
-        declared = int(request.headers.get("content-length") or 0)
-    except ValueError:
-        declared = 0
-    if declared > LARGEST_BODY:
+    return await read_posted(request.scope, request.receive)
+
+
+async def read_posted(scope: Scope, receive: Receive) -> dict[str, str]:
+    """What `read_form` reads, without a request made of it first."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    if declared.isdigit() and int(declared) > LARGEST_BODY:
         raise TooLarge
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise TooLarge
-    except ClientDisconnect:
-        return {}
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return {}
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LARGEST_BODY:
+            raise TooLarge
     try:
         pairs = parse_qsl(
             body.decode("utf-8", "replace"),
