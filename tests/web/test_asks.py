@@ -8,9 +8,12 @@ from html import unescape
 import pytest
 from sqlmodel import func, select
 
-from engagement.asks import answers, ledger
-from engagement.models import Ask, AskEndorsement, AskRating, AuditEntry, PageRequest
-from tests.asks.conftest import Town, make_town
+from engagement import clock
+from engagement.asks import answers, ledger, members
+from engagement.models import Ask, AskEndorsement, AskRating, AuditEntry, Body, PageRequest
+from tests import support
+from tests.asks.conftest import Town, an_ask, make_town
+from tests.ui.conftest import a_history, store_body, store_round
 
 HOSTILE = '<img src="http://tracker.example/x.png" onerror=alert(1)>'
 FORM = {
@@ -186,3 +189,40 @@ def test_the_log_names_practices_and_no_people(client, town):
     assert [line.actor.split()[0] for line in reversed(lines)] == ["practice", "practice"] + [
         "engagement_lead"
     ] * 2
+
+
+def test_the_first_screen_says_what_the_last_round_led_to(client, site, config, town):
+    """At most three lines, of what was answered since the round before closed; read once, escaped, and light."""
+    keys = support.keys_of(config)
+    support.close(town.database, keys, support.launch(town.database, keys, town.body_id))
+    door = support.doors(town.database, keys, support.launch(town.database, keys, town.body_id))[0]
+    path = f"/a/{door.public_id}/{door.token}"
+    assert "What the last round led to" not in client.get(path).text
+    for number in range(5):
+        ask = town.do(
+            members.raise_ask, town.of(number % 4), an_ask(f"Ask {number} {HOSTILE} " + "word " * 25)
+        )
+        at = clock.now() - clock.days(40) if number == 4 else None
+        town.do(answers.answer, town.lead, ask, "yes", "why " * 200, at=at)
+    # Kept for a while by the process that read it; another one reads anew.
+    assert "What the last round led to" not in client.get(path).text
+    reply = site().get(path)
+    assert "What the last round led to" in reply.text and HOSTILE not in reply.text
+    assert [f"You said: Ask {n}" in said(reply) for n in range(5)] == [False, True, True, True, False]
+    assert len(reply.content) < 4_500
+    assert "What the last round led to" not in site().get(f"{path}?page=questions").text
+
+
+def test_members_read_what_was_said_and_done_on_the_page_of_results(database, client):
+    """The results page lists answered asks with who asked and how they rate it; without any there is no such heading."""
+    made = store_body(database)
+    for content in a_history()[-1:]:
+        store_round(database, made.body_id, 1, "released", content)
+    with database.reading() as session:
+        body = session.get(Body, made.body_id)
+    address = f"/r/{body.code}/{body.results_token}"
+    assert "You said, we did" not in client.get(address).text
+    with database.session() as session:
+        answers.publish_action(session, made.lead, body.id, said=f"Tell us {HOSTILE}", did="We tell you")
+    reply = client.get(address)
+    assert f"You said: Tell us {HOSTILE} We did: We tell you" in said(reply) and HOSTILE not in reply.text
