@@ -10,7 +10,9 @@ import logging
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, update
 from sqlalchemy.exc import IntegrityError
@@ -27,6 +29,10 @@ from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
 from engagement.rounds import autopilot, lifecycle, opening, verbs
 
+if TYPE_CHECKING:
+    from engagement.disclosure import Decision
+    from engagement.releases.checking import Checker, Child, Question
+
 log = logging.getLogger("engagement.worker")
 LEASE = "worker"
 LEASE_LENGTH = timedelta(minutes=10)
@@ -38,11 +44,13 @@ UNEXPECTED = "An unexpected error stopped the worker; its log says more. It trie
 
 
 class Worker:
-    """One worker over one database and one key folder."""
+    """One worker over one database and one key folder. `checker`: where the disclosure gate runs; in this process
+    where left out, which a long-running worker should not do."""
 
-    def __init__(self, database: Database, keys: Keys):
+    def __init__(self, database: Database, keys: Keys, checker: Checker | None = None):
         self.database = database
         self.keys = keys
+        self.checker = checker
         self._resting: dict[int, datetime] = {}
         self._unwell: dict[int, datetime] = {}
         self._tired = datetime.min.replace(tzinfo=UTC)
@@ -185,7 +193,7 @@ class Worker:
         if round_.state == "mixed":
             from engagement.releases import build  # brings numpy, which the app's start should not wait for
 
-            return build.release(self.database, round_.id) is not None
+            return build.release(self.database, round_.id, self.checker) is not None
         mix.delete_links(self.database, round_.id)
         return True
 
@@ -224,17 +232,43 @@ def pending(session: Session, body_id: int | None = None) -> int:
     return len(session.exec(query).all())
 
 
+class ChildGate:
+    """The disclosure gate in a process of its own, brought in only when there is something to check."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def decide(self, question: Question, progress: Callable[[int, int], None]) -> Decision:
+        """The gate's decision."""
+        from engagement.releases.checking import (
+            Child,  # brings numpy, which the app's start should not wait for
+        )
+
+        self._child = self._child or Child()
+        return self._child.decide(question, progress)
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+
 class Embedded:
     """The worker and the sender of mail as two threads: a slow mail server must not hold a round up."""
 
     def __init__(self, config: Config, pause: float = PAUSE):
         database = db.get(config)
         self._post = Post(database, config)
+        self._checker = ChildGate()
         self._pause = pause
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
-            for name, job in (("worker", Worker(database, Keys(config.keys))), ("post", self._post))
+            for name, job in (
+                ("worker", Worker(database, Keys(config.keys), self._checker)),
+                ("post", self._post),
+            )
         ]
 
     def start(self) -> None:
@@ -248,6 +282,7 @@ class Embedded:
         self._post.stop.set()
         for thread in self._threads:
             thread.join(timeout=30)
+        self._checker.close()
 
     def _run(self, job: Worker | Post) -> None:
         while not self._stop.wait(self._pause):

@@ -46,10 +46,12 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class Plan:
     """What a round planned to print: `tables` in order of priority, the first of them "standing" (the headline gap,
-    or else the total); `threshold`: fewest answers of a group."""
+    or else the total); `threshold`: fewest answers of a group; `attributed`: every answer is published under its
+    practice's name, so there is nothing to work out, and the fixed rules stand alone."""
 
     threshold: int
     tables: tuple[str, ...] = (STANDING,)
+    attributed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +144,11 @@ def decide(
         return _nothing(plan, answers, steps)
 
 
+def undecided(plan: Plan, answers: RoundAnswers, why: str) -> Decision:
+    """The decision where the gate did not come to its end: nothing is shown. `why` is for the log."""
+    return _nothing(plan, answers, [why])
+
+
 def _nothing(plan: Plan, answers: RoundAnswers, steps: Sequence[str]) -> Decision:
     suppressed = tuple(Suppression(str(table), None, "table", NOT_CHECKED) for table in plan.tables)
     return Decision({}, {}, (), {item: () for item in answers.favourable}, suppressed, tuple(steps), False)
@@ -193,7 +200,8 @@ class _Gate:
     def _headlines(self) -> Iterator[tuple[_Setting, str]]:
         """The table by standing, alone, from as planned to nothing."""
         yield _Setting(), "Standing"
-        words = {"arms": "Standing with end bands of four", "gap": "The gap alone"}
+        words = {"arms": "Standing with end bands of four", "arms in tens": "Standing, small groups in tens"}
+        words |= {"arms in three": "Standing, small groups in three classes", "gap": "The gap alone"}
         words |= {"wide gap": "The gap alone in steps of 20", "total": "The total", "nothing": "Nothing"}
         staff = (True, False) if self.answers.invited[STANDING].get("staff") else (True,)
         for show, step in words.items():
@@ -300,7 +308,7 @@ class _Gate:
 
         def share(name: str, categories: tuple[str, ...], group: GroupPrint | None) -> None:
             if group is not None and group.mark == "shown":
-                out.append(ShareFigure(number, name, categories, group.share, group.cap))
+                out.append(ShareFigure(number, name, categories, group.share, group.cap, group.step))
 
         for name, group in table.groups.items():
             share(STANDING, (name,), group)
@@ -308,7 +316,7 @@ class _Gate:
         gap = table.gap
         if gap.mark == "shown" and setting.show in GAP_STEPS:
             out.append(GapAloneFigure(number, gap.points, gap.cap, GAP_STEPS[setting.show]))
-        elif gap.mark == "shown":
+        elif gap.mark == "shown" and setting.show == "arms":
             arms = ((table.groups[arm].share, table.groups[arm].cap) for arm in _ARMS)
             out.append(GapFigure(number, gap.points, gap.cap, *arms))
         for name, groups in setting.breakdowns:
@@ -336,11 +344,11 @@ class _Gate:
     def _objection(self, setting: _Setting, item: str) -> str | None:
         """Why this item may not be printed so, None where it may."""
         printed = self._figures(setting, item)
-        if not printed:
+        if not printed or self.plan.attributed:
             return None
         before = [past for past in self.earlier if past.figures.get(item)]
         same = [past for past in before if past.answers.number == self.answers.number]
-        linked = before if any(_spans(figure) for figure in printed) else same
+        linked = before if any(_rounds(figure) != {self.answers.number} for figure in printed) else same
         ledger = self._ledger(item, linked)
         views, claims = _read(ledger, printed, linked, item)
         found = cells(ledger, views)
@@ -372,10 +380,9 @@ class _Gate:
             ledger = self._ledger(item, stack + same)
             views, claims = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))
-            for known in (False, True) if ledger.known.any() else (False,):
-                verdict = self._integer(item, mode, ledger, views, claims, known=known, steady=steady)
-                if not verdict.safe:
-                    return verdict.why + " by who knows or takes it that people did not change their answer"
+            verdict = self._integer(item, mode, ledger, views, claims, known=False, steady=steady)
+            if not verdict.safe:
+                return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
 
     def _integer(
@@ -396,8 +403,7 @@ class _Gate:
         verdict = audit_integer(found, self.limits, pool=pool, claims=claims, ledger=ledger)
         if len(verdict.pool):
             # Solutions hold for fewer figures too, so the proof of one rung starts the next.
-            spread = [found.spread(row, ledger.favourable) for row in verdict.pool[:400]]
-            self.pools[key] = np.array(spread, dtype=np.int8)
+            self.pools[key] = found.spread(verdict.pool[:400], ledger.favourable.astype(np.int8))
         return verdict
 
     def _ledger(self, item: str, stack: Sequence[Earlier]) -> Ledger:
@@ -479,14 +485,13 @@ def _read(
     rounds = set(ledger.round.tolist())
     figures = [*printed, *(figure for past in stack for figure in past.figures[item])]
     claims = [figure for figure in figures if isinstance(figure, Claim)]
-    read = [
-        f for f in figures if not isinstance(f, Claim) and {f.round, getattr(f, "since", f.round)} <= rounds
-    ]
+    read = [f for f in figures if not isinstance(f, Claim) and _rounds(f) <= rounds]
     return [figure.view(ledger) for figure in dict.fromkeys(read)], claims
 
 
-def _spans(figure: Figure | Claim) -> bool:
-    return getattr(figure, "since", figure.round) != figure.round
+def _rounds(figure: Figure | Claim) -> set[int]:
+    """The rounds whose answers a figure speaks of."""
+    return {figure.round, getattr(figure, "since", figure.round)}
 
 
 def _counts(found: Cells, answers: np.ndarray) -> np.ndarray:

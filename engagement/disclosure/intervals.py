@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from engagement.disclosure.rules import band_floor, print_share, share_cell, whole
+from engagement.disclosure.rules import STEP, band_floor, print_share, share_cell, step_of, whole
 from engagement.estimates import Z95, finite_n, newcombe, t_quantile, wilson
 
 DF_LADDER = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000)
@@ -22,15 +22,16 @@ Points = tuple[int, int]
 @dataclass(frozen=True)
 class PrintedShare:
     """One group's share as a reader has it. `value`, `cap`: as `print_share` gives. `answers`: `band_floor` of
-    the number of answers. `invited`: the group's roster, which is public."""
+    the number of answers. `invited`: the group's roster, which is public. `step`: to which it was rounded."""
 
     value: int
     cap: str | None
     answers: int
     invited: int
+    step: int = STEP
 
     def __post_init__(self):
-        share_cell(self.value, self.cap)
+        share_cell(self.value, self.cap, self.step)
         if band_floor(self.answers) != self.answers:
             # An exact number of answers slipping in here would leave through the interval.
             raise ValueError("Give the floor of the band, not the number of answers.")
@@ -38,16 +39,19 @@ class PrintedShare:
             raise ValueError("More people answered than were invited.")
 
     @classmethod
-    def of(cls, y: int, n: int, invited: int, *, ends: bool = False) -> "PrintedShare":
+    def of(
+        cls, y: int, n: int, invited: int, *, ends: bool = False, coarse: str | None = None
+    ) -> "PrintedShare":
         """The printed share of `y` favourable of `n` answers (5 or more, 10 with end bands of four) of `invited`;
-        ValueError otherwise."""
+        `coarse` as `print_share` takes it. ValueError otherwise."""
         if band_floor(n) is None:
             raise ValueError("Fewer than 5 answers are never printed.")
-        return cls(*print_share(y, n, ends=ends), band_floor(n), whole(invited))
+        printed = print_share(y, n, ends=ends, coarse=coarse)
+        return cls(*printed, band_floor(n), whole(invited), step_of(n, coarse))
 
     @property
     def cell(self) -> tuple[Fraction, Fraction]:
-        return share_cell(self.value, self.cap)
+        return share_cell(self.value, self.cap, self.step)
 
 
 def descriptive_interval(share: PrintedShare) -> Points:

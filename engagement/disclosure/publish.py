@@ -25,6 +25,7 @@ from engagement.disclosure.rules import (
     AT_MOST,
     ENDS_FROM,
     SMALLEST_THRESHOLD,
+    STEP,
     UNCLEAR,
     band,
     band_floor,
@@ -37,7 +38,8 @@ Interval = tuple[int, int]
 _ARMS = ("leader", "grassroots")
 GAP_STEPS = {"gap": 10, "wide gap": 20}
 GAP_ENDS = {10: 40, 20: 40}
-SHOW = ("arms", *GAP_STEPS, "total", "nothing")
+_ARMS_IN = {"arms": None, "arms in tens": "tens", "arms in three": "three"}
+SHOW = (*_ARMS_IN, *GAP_STEPS, "total", "nothing")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Count:
 
 @dataclass(frozen=True)
 class GroupPrint:
-    """One group as printed. Percent in fives; all fields after `invited` are None unless shown."""
+    """One group as printed. Percent in fives, or in steps of `step` where that is not 5; all fields after `invited` are
+    None unless shown."""
 
     mark: str
     invited: int
@@ -74,12 +77,15 @@ class GroupPrint:
     interval: Interval | None = None
     analytic: Interval | None = None
     bounds: Interval | None = None
+    step: int = STEP
 
     def as_json(self) -> dict:
-        """{"mark", "N"} and, where shown, "n" (a band), "share", "cap", "interval", "analytic", "bounds"."""
+        """{"mark", "N"} and, where shown, "n" (a band), "share", "cap", "interval", "analytic", "bounds", and "step"
+        where it is not 5."""
         if self.mark != "shown":
             return {"mark": self.mark, "N": self.invited}
         return {
+            **({} if self.step == STEP else {"step": self.step}),
             "mark": self.mark,
             "N": self.invited,
             "n": self.n,
@@ -95,8 +101,10 @@ class GroupPrint:
 class GapPrint:
     """The leader-minus-grassroots gap as printed. Percentage points in fives; None unless shown. `points` is
     also None where both arms are capped so that not even the direction is sure (`cap` "unclear"). `within`: set
-    where the gap stands alone, its arms hidden: the exact gap lies within so many points of `points`, unless
-    capped, where it lies anywhere beyond."""
+    where the gap stands alone, its arms hidden, or beside arms in wide steps: the exact gap lies within so many points of
+    `points`, unless capped, where it lies anywhere beyond. `of_shares`: made of the
+    printed arms and nothing else. `step`, `n`: of a gap that stands alone, to what it is rounded, and the bands of answers
+    of its arms."""
 
     mark: str
     points: int | None = None
@@ -105,14 +113,19 @@ class GapPrint:
     analytic: Interval | None = None
     bounds: Interval | None = None
     within: Fraction | None = None
+    of_shares: bool = False
+    step: int | None = None
+    n: Mapping[str, str] | None = None
 
     def as_json(self) -> dict:
-        """{"mark"} and, where shown, "points", "cap", "interval", "analytic", "bounds", alone also "within"."""
+        """{"mark"} and, where shown, "points", "cap", "interval", "analytic", "bounds"; "within", "of_shares", "step" and
+        "n" where they are set."""
         if self.mark != "shown":
             return {"mark": self.mark}
-        alone = {} if self.within is None else {"within": float(self.within)}
         return {
-            **alone,
+            **({} if self.within is None else {"within": float(self.within)}),
+            **({"of_shares": True} if self.of_shares else {}),
+            **({} if self.step is None else {"step": self.step, "n": dict(self.n)}),
             "mark": self.mark,
             "points": self.points,
             "cap": self.cap,
@@ -157,8 +170,8 @@ def publish_item(
     practices minus one. Where either is None, or df is 0, analytic intervals are None. `ends`: print shares with
     end bands of four, which need 10 answers.
 
-    `show` is one of `SHOW`, what the audit left: the arms with their gap; the gap alone, in steps of 10 or of 20
-    points; the total of both arms; nothing. `staff`: whether the staff group may be shown.
+    `show` is one of `SHOW`, what the audit left: the arms with their gap; the arms in wider steps, with the gap that
+    those make; the gap alone, in steps of 10 or of 20 points; the total of both arms; nothing. `staff`: whether the staff group may be shown.
 
     Leader and grassroots are printed both or neither. If neither, their total is printed where it clears the
     threshold; it never stands beside the arms, for total minus arm is the other arm.
@@ -178,15 +191,15 @@ def publish_item(
         )
     clustering = _clustering(design_effect, df)
     leader, grassroots = counts["leader"], counts["grassroots"]
-    both = all(_clears(arm, threshold, ends and show == "arms") for arm in (leader, grassroots))
-    arms = both and show == "arms"
-    groups = {name: _group(counts[name], arms, clustering, ends) for name in _ARMS}
+    both = all(_clears(arm, threshold, ends and show in _ARMS_IN) for arm in (leader, grassroots))
+    arms, coarse = both and show in _ARMS_IN, _ARMS_IN.get(show)
+    groups = {name: _group(counts[name], arms, clustering, ends, coarse) for name in _ARMS}
     if "staff" in counts:
         clear = staff and _clears(counts["staff"], threshold, ends)
-        groups["staff"] = _group(counts["staff"], clear, clustering, ends)
+        groups["staff"] = _group(counts["staff"], clear, clustering, ends, coarse)
 
     if arms:
-        return ItemPrint(groups, None, _gap(leader, grassroots, clustering, ends))
+        return ItemPrint(groups, None, _gap(leader, grassroots, clustering, ends, coarse))
     # The total holds leaders and grassroots only. Staff are in no other printed figure, so a printed staff group
     # has nothing to be subtracted from, and the total has no printed part.
     total = leader + grassroots
@@ -271,7 +284,15 @@ def _gap_alone(leader: Count, grassroots: Count, step: int) -> GapPrint:
     lows = [a * answering[0] + (1 - b) * answering[1] - 1 for a, b in _ends_of_line(low)]
     highs = [1 - (1 - a) * answering[0] - b * answering[1] for a, b in _ends_of_line(high)]
     bounds = 5 * math.floor(min(lows) * 20), 5 * math.ceil(max(highs) * 20)
-    return GapPrint("shown", points, cap, bounds=bounds, within=None if cap else Fraction(step, 2))
+    return GapPrint(
+        "shown",
+        points,
+        cap,
+        bounds=bounds,
+        within=None if cap else Fraction(step, 2),
+        step=step,
+        n={"leader": band(leader.n), "grassroots": band(grassroots.n)},
+    )
 
 
 def gap_alone_cell(points: int, cap: str | None, step: int) -> tuple[Fraction, Fraction]:
@@ -295,12 +316,14 @@ def _inner_end(share: PrintedShare) -> Fraction:
     return smallest if share.cap == AT_LEAST else largest
 
 
-def _group(count: Count, shown: bool, clustering: tuple[float, int] | None, ends: bool) -> GroupPrint:
+def _group(
+    count: Count, shown: bool, clustering: tuple[float, int] | None, ends: bool, coarse: str | None = None
+) -> GroupPrint:
     if count.invited == 0:
         return GroupPrint("missing", 0)
     if not shown:
         return GroupPrint("hidden", count.invited)
-    share = PrintedShare.of(count.favourable, count.n, count.invited, ends=ends)
+    share = PrintedShare.of(count.favourable, count.n, count.invited, ends=ends, coarse=coarse)
     return GroupPrint(
         "shown",
         count.invited,
@@ -310,18 +333,47 @@ def _group(count: Count, shown: bool, clustering: tuple[float, int] | None, ends
         descriptive_interval(share),
         analytic_interval(share, *clustering) if clustering else None,
         roster_interval(share),
+        share.step,
     )
 
 
-def _gap(leader: Count, grassroots: Count, clustering: tuple[float, int] | None, ends: bool) -> GapPrint:
-    first, second = (PrintedShare.of(c.favourable, c.n, c.invited, ends=ends) for c in (leader, grassroots))
+def _gap(
+    leader: Count, grassroots: Count, clustering: tuple[float, int] | None, ends: bool, coarse: str | None
+) -> GapPrint:
+    first, second = (
+        PrintedShare.of(c.favourable, c.n, c.invited, ends=ends, coarse=coarse) for c in (leader, grassroots)
+    )
+    points, cap = print_gap_points(leader, grassroots, ends=ends)
+    within = None
+    if coarse:
+        points, cap, within = gap_of_shares(first, second)
     return GapPrint(
         "shown",
-        *print_gap_points(leader, grassroots, ends=ends),
+        points,
+        cap,
         descriptive_gap_interval(first, second),
         analytic_gap_interval(first, second, *clustering) if clustering else None,
         gap_roster_bounds(first, second),
+        within,
+        coarse is not None,
     )
+
+
+def gap_of_shares(
+    first: PrintedShare, second: PrintedShare
+) -> tuple[int | None, str | None, Fraction | None]:
+    """The gap that two printed shares make, which says nothing that they do not: points, cap, and within how many
+    points of them the exact gap lies (None beside a cap). With a cap, the points are the end that is sure. No errors."""
+    turned = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, None: None}
+    caps = {first.cap, turned[second.cap]} - {None}
+    if len(caps) == 2:
+        return None, UNCLEAR, None
+    cap = next(iter(caps), None)
+    if cap == AT_LEAST:
+        return 5 * math.floor((first.cell[0] - second.cell[1]) * 20), cap, None
+    if cap == AT_MOST:
+        return 5 * math.ceil((first.cell[1] - second.cell[0]) * 20), cap, None
+    return first.value - second.value, None, Fraction(first.step + second.step, 2)
 
 
 def _list(interval: Interval | None) -> list[int] | None:

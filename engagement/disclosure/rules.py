@@ -13,11 +13,16 @@ AT_LEAST, AT_MOST, UNCLEAR = "at_least", "at_most", "unclear"
 CHANGE_VERDICTS = ("wider", "narrower", "no clear change", "cannot say")
 
 _BANDS = ((50, "50+"), (30, "30–49"), (20, "20–29"), (15, "15–19"), (10, "10–14"), (5, "5–9"))
-_TOP, _BOTTOM, _STEP = 90, 10, 5
-_HALF_STEP = Fraction(5, 200)
+_TOP, _BOTTOM, STEP = 90, 10, 5
+COARSE = (
+    10  # the wider step, for groups under 50: two or more numbers of answers print alike even among twenty
+)
 _ALPHA = 0.05
 ENDS_FROM = 10  # below it the two end bands of a printed band of answers would meet
-_TOPS = (90, 85, 80, 75, 60)  # the tops that `end_bands` gives for the floors of bands; bottoms mirror them
+COARSENESS = ("tens", "three")
+_MIDDLE = (40, 60)
+# The tops that `end_bands` gives for the floors of bands; bottoms mirror them.
+_TOPS = {STEP: (90, 85, 80, 75, 60), COARSE: (90, 80, 70, 60)}
 _HELD = 4  # an end band holds this many people: the three whose answers an intruder may have, and one more
 
 
@@ -48,11 +53,11 @@ def band_floor(n: int) -> int | None:
 
 def nearest_5(share: Fraction) -> int:
     """A fraction as percentage points to the nearest 5, ties upwards (also below 0: -2.5 gives 0)."""
-    return _STEP * math.floor(share * 20 + Fraction(1, 2))
+    return STEP * math.floor(share * 20 + Fraction(1, 2))
 
 
-def end_bands(n: int) -> tuple[int, int]:
-    """Ends that hold at least four people among `n` answers, as (bottom, top) percent in fives: 12 gives (35, 65).
+def end_bands(n: int, step: int = STEP) -> tuple[int, int]:
+    """Ends that hold at least four people among `n` answers, as (bottom, top) percent in steps: 12 gives (35, 65).
 
     "At most 35" then leaves open whether none, one, ... or four of twelve were favourable, so that somebody who
     holds three of the answers still cannot tell the others'. Never inside 10 and 90. Where bottom is not below
@@ -63,24 +68,27 @@ def end_bands(n: int) -> tuple[int, int]:
     n = whole(n)
     if n < _HELD:
         raise ValueError(f"An end band needs {_HELD} answers.")
-    bottom = next(v for v in range(_BOTTOM, 101, _STEP) if count_range(v, AT_MOST, n)[1] >= _HELD)
-    top = next(v for v in range(_TOP, -1, -_STEP) if count_range(v, AT_LEAST, n)[0] <= n - _HELD)
+    bottom = next(v for v in range(_BOTTOM, 101, step) if count_range(v, AT_MOST, n, step)[1] >= _HELD)
+    top = next(v for v in range(_TOP, -1, -step) if count_range(v, AT_LEAST, n, step)[0] <= n - _HELD)
     return bottom, top
 
 
-def count_range(value: int, cap: str | None, n: int) -> tuple[int, int]:
+def count_range(value: int, cap: str | None, n: int, step: int = STEP) -> tuple[int, int]:
     """Least and greatest number of favourable answers among `n` that print as `value` with `cap`. No errors."""
-    low = max(math.ceil((Fraction(value, 100) - _HALF_STEP) * n), 0)
-    high = min(math.ceil((Fraction(value, 100) + _HALF_STEP) * n) - 1, n)
+    half = Fraction(step, 200)
+    low = max(math.ceil((Fraction(value, 100) - half) * n), 0)
+    high = min(math.ceil((Fraction(value, 100) + half) * n) - 1, n)
     return (0 if cap == AT_MOST else low), (n if cap == AT_LEAST else high)
 
 
-def print_share(y: int, n: int, *, ends: bool = False) -> tuple[int, str | None]:
+def print_share(y: int, n: int, *, ends: bool = False, coarse: str | None = None) -> tuple[int, str | None]:
     """Printed share of `y` favourable among `n` answers, as the pair (percent, cap).
 
     To the nearest 5. Everything that rounds to 90 or more is (90, "at_least"), to 10 or less (10, "at_most"),
     so a true 0% or 100% is never seen; otherwise the cap is None. With `ends` the two ends begin where
-    `end_bands` says for the floor of the band of `n`, so that they tell of `n` no more than its band.
+    `end_bands` says for the floor of the band of `n`, so that they tell of `n` no more than its band. `coarse`:
+    one of `COARSENESS`, always with ends. Fewer than 50 answers are then printed to the nearest 10 ("tens"), or as one of
+    "at most 40", 50 and "at least 60" ("three").
 
     Raises ValueError unless 0 <= y <= n and n > 0 (where nobody answered there is no share), and with `ends`
     below 10 answers.
@@ -88,12 +96,12 @@ def print_share(y: int, n: int, *, ends: bool = False) -> tuple[int, str | None]
     y, n = whole(y), whole(n)
     if not 0 <= y <= n or n == 0:
         raise ValueError("A share needs 0 <= favourable <= answered, and at least one answer.")
-    bottom, top = _BOTTOM, _TOP
+    bottom, top, step = _BOTTOM, _TOP, step_of(n, coarse)
     if ends:
         if n < ENDS_FROM:
             raise ValueError(f"End bands of four need {ENDS_FROM} answers.")
-        bottom, top = end_bands(band_floor(n))
-    value = _STEP * ((40 * y + n) // (2 * n))
+        bottom, top = _MIDDLE if step == COARSE and coarse == "three" else end_bands(band_floor(n), step)
+    value = step * ((200 // step * y + n) // (2 * n))
     if value >= top:
         return top, AT_LEAST
     if value <= bottom:
@@ -101,20 +109,28 @@ def print_share(y: int, n: int, *, ends: bool = False) -> tuple[int, str | None]
     return value, None
 
 
-def share_cell(value: int, cap: str | None) -> tuple[Fraction, Fraction]:
+def share_cell(value: int, cap: str | None, step: int = STEP) -> tuple[Fraction, Fraction]:
     """Smallest and largest true share (exact fractions) that print as `value` with `cap`.
 
     The largest is the edge that is no longer reached, except 1: taking it in costs nothing and errs on the wide side.
 
     Raises ValueError for a pair that `print_share` never gives.
     """
-    if cap == AT_LEAST and value in _TOPS:
-        return Fraction(value, 100) - _HALF_STEP, Fraction(1)
-    if cap == AT_MOST and 100 - value in _TOPS:
-        return Fraction(0), Fraction(value, 100) + _HALF_STEP
-    if cap is None and _BOTTOM < value < _TOP and value % _STEP == 0:
-        return Fraction(value, 100) - _HALF_STEP, Fraction(value, 100) + _HALF_STEP
+    half = Fraction(step, 200)
+    if cap == AT_LEAST and value in _TOPS[step]:
+        return Fraction(value, 100) - half, Fraction(1)
+    if cap == AT_MOST and 100 - value in _TOPS[step]:
+        return Fraction(0), Fraction(value, 100) + half
+    if cap is None and _BOTTOM < value < _TOP and value % step == 0:
+        return Fraction(value, 100) - half, Fraction(value, 100) + half
     raise ValueError(f"No share prints as {value} with cap {cap}.")
+
+
+def step_of(n: int, coarse: str | None) -> int:
+    """The step in which a share of `n` answers is printed; ValueError for a `coarse` that is none of `COARSENESS`."""
+    if coarse not in (None, *COARSENESS):
+        raise ValueError(f"A share is printed plainly, or in {' or '.join(COARSENESS)}.")
+    return COARSE if coarse and n < _BANDS[0][0] else STEP
 
 
 def participation_percent(answered: int, invited: int) -> int | None:

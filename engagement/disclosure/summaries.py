@@ -5,21 +5,23 @@ The index is made of printed figures alone and therefore adds nothing; the other
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import fmean
 from typing import Protocol
 
 from engagement.disclosure.intervals import PrintedShare, analytic_gap_interval, analytic_interval
+from engagement.disclosure.publish import gap_of_shares
 from engagement.disclosure.rules import (
     AT_LEAST,
     AT_MOST,
+    STEP,
     UNCLEAR,
     band,
     band_floor,
+    count_range,
     nearest_5,
-    print_change,
     print_share,
     share_cell,
     whole,
@@ -33,10 +35,12 @@ ABOUT = "about"
 _LEAST = 5
 
 
-def print_distribution(counts: Mapping[int, int], dont_know: int, invited: int) -> dict:
+def print_distribution(
+    counts: Mapping[int, int], favourable: Collection[int], dont_know: int, invited: int
+) -> dict:
     """How the whole body answered an item, option by option, as JSON.
 
-    `counts`: answers by score. `dont_know`: answers "I do not know", which are no part of the shares but have a
+    `counts`: answers by score; `favourable`: which scores are. `dont_know`: answers "I do not know", which are no part of the shares but have a
     share of their own, among all who gave either. Percent to the nearest 5; an option of 5 or less prints as "at
     most 5" and of 90 or more as "at least 90", so that a true 0 or 100 is never seen. Under 30 answers nothing is
     shown. The shares need not add up to 100.
@@ -52,7 +56,10 @@ def print_distribution(counts: Mapping[int, int], dont_know: int, invited: int) 
         "mark": "shown",
         "N": invited,
         "n": band(total),
-        "options": [{"score": score, **_option(count, total)} for score, count in sorted(counts.items())],
+        "options": [
+            {"score": score, "favourable": score in favourable, **_option(count, total)}
+            for score, count in sorted(counts.items())
+        ],
         "dont_know": _option(dont_know, total + dont_know),
     }
 
@@ -62,6 +69,17 @@ def _option(count: int, total: int) -> dict:
     if value <= _LEAST:
         return {"share": _LEAST, "cap": AT_MOST}
     return {"share": min(value, 90), "cap": AT_LEAST if value >= 90 else None}
+
+
+def favourable_range(options: Sequence[Mapping], answers: int) -> tuple[int, int]:
+    """Fewest and most favourable answers among `answers` that print as these options. No errors."""
+    least = {True: 0, False: 0}
+    most = {True: 0, False: 0}
+    for option in options:
+        low, high = count_range(option["share"], option["cap"], answers)
+        least[option["favourable"]] += low
+        most[option["favourable"]] += high
+    return max(least[True], answers - most[False]), min(most[True], answers - least[False])
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,11 @@ def publish_index(items: Sequence[Mapping]) -> dict | None:
 
     Raises nothing.
     """
-    shown = [item for item in items if item["gap"]["mark"] == "shown"]
+    shown = [
+        item
+        for item in items
+        if all(item["groups"][arm]["mark"] == "shown" for arm in ("leader", "grassroots"))
+    ]
     if not shown or 2 * len(shown) < len(items):
         return None
     groups = {}
@@ -163,7 +185,7 @@ def _first_number(name: str) -> int:
 class WeightedShare:
     """One arm's weighted share, a fraction, with the answers behind it and the number invited. Never for print."""
 
-    share: float
+    share: Fraction
     n: int
     invited: int
 
@@ -175,26 +197,21 @@ def print_weighted(
 
     {"groups": {arm: {"mark", "share", "cap", "analytic"}}, "gap": {"mark", "points", "cap", "analytic"}}. An arm is shown
     from 30 answers: a second share of a smaller one, weighted otherwise, would tell its people apart. The gap is shown
-    where both are. Rounded and capped as unweighted shares are; a capped arm enters the gap as the inner end of its
-    cell. Intervals are those for comparing rounds, worked from what is printed, with the design effect of the weights
-    (`kish`, up to a tenth) on top of the round's; None where the round has none.
+    where both are, as the difference that they make. Rounded and capped as unweighted shares are. Intervals are those
+    for comparing rounds, worked from what is printed, with the design effect of the weights (`kish`, up to a tenth) on
+    top of the round's; None where the round has none.
 
     Raises ValueError for a share outside [0, 1].
     """
     effect = None if design_effect is None or not df else design_effect * up_to_tenth(kish)
-    groups, shares, inner = {}, {}, {}
+    groups, shares = {}, {}
     for arm, figure in arms.items():
         if whole(figure.n) < WEIGHTED_FLOOR:
             groups[arm] = {"mark": "hidden"}
             continue
-        # Weighted shares are floats: a thousand-millionth part may not decide on which side of an edge they fall.
-        exact = Fraction(figure.share).limit_denominator(10**9)
-        if not 0 <= exact <= 1:
-            raise ValueError("A share must lie between 0 and 1.")
+        exact = Fraction(figure.share)
         value, cap = print_share(exact.numerator, exact.denominator)
         shares[arm] = PrintedShare(value, cap, band_floor(figure.n), whole(figure.invited))
-        ends = share_cell(value, cap)
-        inner[arm] = exact if cap is None else ends[0] if cap == AT_LEAST else ends[1]
         groups[arm] = {
             "mark": "shown",
             "share": value,
@@ -203,14 +220,8 @@ def print_weighted(
         }
     if len(shares) < 2:
         return {"groups": groups, "gap": {"mark": "hidden"}}
-    turned = {AT_LEAST: AT_MOST, AT_MOST: AT_LEAST, None: None}
-    caps = {groups["leader"]["cap"], turned[groups["grassroots"]["cap"]]} - {None}
-    gap = {
-        "mark": "shown",
-        "points": None if len(caps) == 2 else nearest_5(inner["leader"] - inner["grassroots"]),
-        "cap": UNCLEAR if len(caps) == 2 else next(iter(caps), None),
-        "analytic": None,
-    }
+    points, cap, _ = gap_of_shares(shares["leader"], shares["grassroots"])
+    gap = {"mark": "shown", "points": points, "cap": cap, "analytic": None}
     if effect:
         gap["analytic"] = list(analytic_gap_interval(shares["leader"], shares["grassroots"], effect, df))
     return {"groups": groups, "gap": gap}
@@ -232,18 +243,11 @@ class PanelCount:
     total: int
 
 
-def print_panel(
-    before: PanelCount,
-    now: PanelCount,
-    threshold: int,
-    change: tuple[float | None, float | None, float | None, float | None],
-    words: tuple[str, str, str],
-) -> dict:
-    """Shares of the same people in two rounds and the verdict on their change, as JSON.
+def print_panel(before: PanelCount, now: PanelCount, threshold: int) -> dict:
+    """Shares of the same people in two rounds, as JSON: {"mark", "n", "before", "now"}.
 
     Shown where the panel has at least 30 people and, in each round, all others of the arm are at least `threshold` (or
-    there are no others): else the panel beside the whole arm would give a few people away. `change`: estimate, interval and
-    p-value, as `print_change`.
+    there are no others): else the panel beside the whole arm would give a few people away.
 
     Raises ValueError for a threshold below 5.
     """
@@ -256,13 +260,11 @@ def print_panel(
     printed = [
         dict(zip(("share", "cap"), print_share(p.favourable, p.n), strict=True)) for p in (before, now)
     ]
-    capped = any(figure["cap"] for figure in printed)
     return {
         "mark": "shown",
         "n": band(min(before.n, now.n)),
         "before": printed[0],
         "now": printed[1],
-        **print_change(*change, capped, words),
     }
 
 
@@ -322,7 +324,7 @@ def print_tipping(groups: Mapping[str, Mapping], gap: Mapping) -> dict | None:
     points = gap.get("points")
     if gap["mark"] != "shown" or not points or gap["cap"] not in (None, AT_LEAST if points > 0 else AT_MOST):
         return None
-    size = abs(Fraction(points, 100)) - Fraction(5, 200)
+    size = abs(Fraction(points, 100)) - Fraction(gap.get("within", Fraction(STEP, 2))) / 100
     leader, grassroots = ((_cell(groups[arm]), _silent(groups[arm])) for arm in ("leader", "grassroots"))
     towards = 1 if points > 0 else -1
     alone = _tipping(size, [(grassroots, towards)])
@@ -331,7 +333,7 @@ def print_tipping(groups: Mapping[str, Mapping], gap: Mapping) -> dict | None:
 
 
 def _cell(group: Mapping) -> tuple[Fraction, Fraction]:
-    return share_cell(group["share"], group["cap"])
+    return share_cell(group["share"], group["cap"], group.get("step", STEP))
 
 
 def _silent(group: Mapping) -> Fraction:

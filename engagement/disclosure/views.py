@@ -12,12 +12,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from engagement.disclosure.publish import gap_alone_cell
-from engagement.disclosure.rules import count_range, share_cell
+from engagement.disclosure.rules import STEP, count_range, share_cell
 
 STANDING = "standing"
 ASSUMED, TRUE = "assumed", "true"
@@ -82,19 +83,20 @@ class Figure(Protocol):
 
 @dataclass(frozen=True)
 class ShareFigure:
-    """A group's printed share."""
+    """A group's printed share, in steps of `step`."""
 
     round: int
     table: str
     categories: tuple
     value: int
     cap: str | None
+    step: int = STEP
 
     def view(self, ledger: Ledger) -> View:
         """The counts that print as this share."""
-        share_cell(self.value, self.cap)
+        share_cell(self.value, self.cap, self.step)
         members = ledger.members(self.round, self.table, self.categories)
-        low, high = count_range(self.value, self.cap, int(members.sum()))
+        low, high = count_range(self.value, self.cap, int(members.sum()), self.step)
         return View(_name(self), members.astype(np.int64), low, high)
 
 
@@ -193,6 +195,30 @@ class ChangeFigure:
         return _linear(_name(self), parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
 
 
+@dataclass(frozen=True)
+class SumFigure:
+    """A printed weighted sum of answers of two rounds, in points to the nearest 5, such as a part of what moved a total.
+
+    `weights`: (round, category of `table`, fraction) of each favourable answer; `name` tells the sums apart.
+    """
+
+    name: str
+    round: int
+    since: int
+    table: str
+    weights: tuple[tuple[int, str, Fraction], ...]
+    points: int
+
+    def view(self, ledger: Ledger) -> View:
+        """The exact sum within its step; `nearest_5` sends ties upwards."""
+        parts = [
+            (ledger.members(round_, self.table, (category,)), fraction)
+            for round_, category, fraction in self.weights
+        ]
+        at = Fraction(self.points, 100)
+        return _linear(self.name, parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
+
+
 @dataclass(frozen=True, eq=False)
 class Claim:
     """Something printed that is no linear constraint, such as a verdict on change since round `since`.
@@ -235,12 +261,22 @@ class Cells:
         return bool(inside and (self.low <= at).all() and (at <= self.high).all())
 
     def spread(self, counts: np.ndarray, favourable: np.ndarray) -> np.ndarray:
-        """Answers (rows,) that have these counts; other rows as in `favourable`."""
-        out = favourable.copy()
-        for people, count in zip(self.rows, counts.tolist(), strict=True):
-            for place, rows in enumerate(people):
-                out[list(rows)] = place < count
+        """Answers (..., rows) that have these counts (..., A); other rows as in `favourable` (rows,)."""
+        rows, places, at = self._places
+        out = np.broadcast_to(favourable, (*counts.shape[:-1], len(favourable))).copy()
+        out[..., rows] = places < counts[..., at]
         return out
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each answer of each cell: its row, the place of its person in the cell, and the cell."""
+        found = [
+            (row, place, cell)
+            for cell, people in enumerate(self.rows)
+            for place, rows in enumerate(people)
+            for row in rows
+        ]
+        return tuple(np.array(found, dtype=np.int64).reshape(-1, 3).T)
 
 
 def cells(

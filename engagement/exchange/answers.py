@@ -30,7 +30,7 @@ from engagement.roster import standing as roster
 from engagement.roster.columns import Header
 from engagement.roster.table_file import COMMAND_LINE, Fault, Limits, inspect, opened
 from engagement.roster.text import parse_date, parse_whole, parse_yes, shown
-from engagement.rounds import promise, verbs
+from engagement.rounds import plans, promise, verbs
 
 REQUIRED = ("wave", "member_id", "item", "value")
 MOST_FAULTS = 100
@@ -372,6 +372,7 @@ def _closed_round(session, body: Body, programme_id: int, wave: Wave, tier: str,
         threshold=body.threshold,
         state="mixed",
         imported=True,
+        plan=list(plans.SMALL),
         opens_at=wave.closed - OPEN_FOR,
         closes_at=wave.closed,
         launched_at=now,

@@ -121,6 +121,10 @@ class Round(SQLModel, table=True):
     promise_hash: str | None = Field(default=None, max_length=64)
     public_key: bytes | None = Field(default=None, sa_type=LargeBinary)
     box_size: int | None = None
+    # Names of the tables that the round will publish, in order of priority; see `engagement.rounds.plans`.
+    plan: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    # How far the gate is, as "3 of 8"; None unless it is at work.
+    checking: str | None = Field(default=None, max_length=20)
     trouble: str | None = Field(default=None, max_length=500)
 
 

@@ -1,6 +1,7 @@
-"""Builds a round's one release: estimates on exact counts, through the disclosure rules, into frozen JSON.
+"""Builds a round's one release: estimates on exact counts, through the disclosure gate, into frozen JSON.
 
-Everything that anybody will ever see of the round is in the content that leaves here.
+Everything that anybody will ever see of the round is in the content that leaves here. Three steps: gather what was
+answered and what earlier releases printed; let the gate decide, outside of any transaction; store what it left.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,13 +22,14 @@ from engagement import __version__, clock, disclosure, estimates
 from engagement.access import Actor, audit
 from engagement.access.audit import canonical, sha256
 from engagement.db import Database
-from engagement.errors import EngagementError
+from engagement.disclosure import STANDING
+from engagement.errors import Conflict, EngagementError
+from engagement.instrument.bank import favourable as is_favourable
 from engagement.models import Locality, Practice, PracticeParticipation, Release, Round
-from engagement.releases import compare, measures, tally
-from engagement.rounds import lifecycle
+from engagement.releases import checking, compare, gating, measures, tally
+from engagement.rounds import lifecycle, plans
 
-SCHEMA = 2
-HIDDEN = "Too few answers, or showing this would give away a smaller group: both sides of a gap are shown or neither."
+SCHEMA = 3
 MISSING = "Nobody of this group was invited."
 INDEX = "ownership_index"
 NOT_KNOWN = "not known"
@@ -34,37 +38,117 @@ POOL_MINIMUM = 10
 SMALL_PRACTICE = 5
 
 
-def release(database: Database, round_id: int) -> int | None:
-    """Build and store the release of a mixed round, and move the round to released, in one transaction.
+def release(database: Database, round_id: int, checker: checking.Checker | None = None) -> int | None:
+    """Build and store the release of a mixed round, and move the round to released.
 
-    Waits its turn: returns None while an earlier round of the body has none, or when there is one already.
+    Waits its turn: returns None while an earlier round of the body has none, or when there is one already. `checker`:
+    where the gate runs, in this process where left out.
     """
-    with database.session() as session:
+    with database.reading() as session:
         round_ = session.get(Round, round_id)
         if round_.state != "mixed" or _earlier_pending(session, round_):
             return None
+        gathered = gather(session, round_)
+    decision = _decide(database, round_id, gathered, checker)
+    with database.session() as session:
         moved = session.execute(
             update(Round)
             .where(Round.id == round_id, Round.state == "mixed")
-            .values(state="released", trouble=None)
+            .values(state="released", trouble=None, checking=None)
         )
         if moved.rowcount != 1:
             return None
-        text = canonical(content_of(session, round_))
-        made = Release(
-            body_id=round_.body_id,
-            round_id=round_.id,
-            content=text,
-            content_hash=sha256(text),
-            software=__version__,
-            created_at=clock.now(),
-        )
-        session.add(made)
-        session.flush()
-        audit.record(
-            session, Actor.worker(), "release", round_.body_id, round=round_.number, content=made.content_hash
-        )
-        return made.id
+        round_ = session.get(Round, round_id)
+        return _store(session, Actor.worker(), round_, compose(session, round_, gathered, decision), decision)
+
+
+def correct(
+    database: Database,
+    actor: Actor,
+    round_id: int,
+    reason: str,
+    checker: checking.Checker | None = None,
+) -> int:
+    """Build a released round's release anew, beside the old one, which stays. Returns its id.
+
+    The gate must accept the new one beside all that was printed before, the old release of this round included.
+
+    Raises `Conflict` where nothing would change, where the gate would print nothing, or where the round has no release.
+    """
+    with database.reading() as session:
+        round_ = session.get(Round, round_id)
+        if round_ is None or round_.state != "released":
+            raise Conflict("Only a published round can be corrected.")
+        gathered = gather(session, round_)
+    decision = _decide(database, round_id, gathered, checker)
+    with database.session() as session:
+        round_ = session.get(Round, round_id)
+        content = compose(session, round_, gathered, decision)
+        old = _newest(session, round_id)
+        if _figures(content) == _figures(json.loads(old.content)):
+            raise Conflict("The figures would stay as they are: there is nothing to correct.")
+        if not decision.settled or not any(decision.figures.values()):
+            raise Conflict(
+                "Beside what was published already, the corrected figures would give somebody's answer away. "
+                "They were not published."
+            )
+        content["correction"] = {"of": old.content_hash, "reason": reason}
+        return _store(session, actor, round_, content, decision, revision=old.revision + 1)
+
+
+def _figures(content: dict) -> dict:
+    return {key: value for key, value in content.items() if key not in ("software", "correction")}
+
+
+def _decide(
+    database: Database, round_id: int, gathered: Gathered, checker: checking.Checker | None
+) -> disclosure.Decision:
+    """The gate's decision; how far it is shows on the round meanwhile."""
+
+    def progress(done: int, total: int) -> None:
+        with database.session() as session:
+            session.execute(update(Round).where(Round.id == round_id).values(checking=f"{done} of {total}"))
+
+    return (checker or checking.Here()).decide(gathered.question, progress)
+
+
+def _store(
+    session: Session,
+    actor: Actor,
+    round_: Round,
+    content: dict,
+    decision: disclosure.Decision,
+    revision: int = 1,
+) -> int:
+    text = canonical(content)
+    made = Release(
+        body_id=round_.body_id,
+        round_id=round_.id,
+        revision=revision,
+        content=text,
+        content_hash=sha256(text),
+        software=__version__,
+        created_at=clock.now(),
+    )
+    session.add(made)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "release" if revision == 1 else "release.correct",
+        round_.body_id,
+        round=round_.number,
+        content=made.content_hash,
+        # How the gate came there stays out of the release, for the steps say more than the figures do.
+        steps=len(decision.steps),
+    )
+    return made.id
+
+
+def _newest(session: Session, round_id: int) -> Release:
+    return session.exec(
+        select(Release).where(Release.round_id == round_id).order_by(Release.revision.desc()).limit(1)
+    ).one()
 
 
 def _earlier_pending(session: Session, round_: Round) -> bool:
@@ -80,56 +164,204 @@ def _earlier_pending(session: Session, round_: Round) -> bool:
     )
 
 
-def content_of(session: Session, round_: Round) -> dict:
-    """The release's content, in the shape that docs/release.md describes."""
-    promise = json.loads(round_.promise)
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Exact figures of a round and what was printed before. Never for print."""
+
+    number: int
+    promise: dict[str, Any]
+    answers: tally.Answers
+    roster: tally.Invited
+    past: list[compare.Past]
+    read: dict[int, tally.Answers]
+    effects: tuple[float | None, int | None]
+    question: checking.Question
+    further: Further
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items that have scores."""
+        return _scored(self.promise)
+
+    @cached_property
+    def invited(self) -> Counter:
+        """People on the roster by standing."""
+        return Counter(self.roster.standing.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Further:
+    """Figures beside the tables, ready to print, by key of item; each is printed where the gate leaves its table."""
+
+    weighting: measures.Weighting | None
+    weighted: dict[str, dict[str, Any]]
+    panels: dict[str, dict[str, Any]]
+    distributions: dict[str, dict[str, Any]]
+
+
+def _scored(promise: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [item for item in promise["items"] if item["kind"] != "text"]
+
+
+def promise_of(round_: Round) -> dict[str, Any]:
+    """A round's promise. Raises `EngagementError` where it is not the one that was made."""
     if sha256(round_.promise) != round_.promise_hash:
         raise EngagementError("The promise of this round does not match its hash: nothing is published.")
-    answers = tally.read(session, round_)
-    roster = tally.invited(session, round_)
-    invited = Counter(roster.standing.tolist())
-    arms = [arm for arm in tally.ARMS if arm != "staff" or invited["staff"]]
-    items = [item for item in promise["items"] if item["kind"] != "text"]
-    core = [item for item in items if item["core"]]
-    effect, df = _design_effect(answers, items)
-    tables = {}
-    for item in items:
-        counts = {arm: _count(answers, item["key"], arm, invited[arm]) for arm in arms}
-        tables[item["key"]] = disclosure.publish_item(
-            counts, threshold=round_.threshold, design_effect=effect, df=df
-        ).as_json()
-    shown = [item for item in items if tables[item["key"]]["gap"]["mark"] == "shown"]
+    return json.loads(round_.promise)
+
+
+def gather(session: Session, round_: Round) -> Gathered:
+    """All that the gate and the release need, read once."""
+    promise = promise_of(round_)
+    items = _scored(promise)
+    answers, roster = tally.read(session, round_), tally.invited(session, round_)
+    history = _history(session, round_)
+    read = {earlier.number: tally.read(session, earlier) for earlier, _, _ in history}
     past = compare.past_rounds(session, round_, promise)
-    old = compare.before(session, past)
-    changes = compare.changes(past, old, answers, shown)
-    trends = compare.trends(session, round_, past, answers, shown)
-    weighting, weighted = measures.weighted(round_, roster, answers, shown, (effect, df))
-    panels = measures.panels(past, old, answers, shown, round_.threshold)
+    effects = _design_effect(answers, items)
+    people = gating.people([*read.values(), answers])
+    numbers = [*read, round_.number]
+    all_answers = [*read.values(), answers]
+    promises = [*(before for _, before, _ in history), promise]
+
+    columns: list[dict[str, np.ndarray]] = [{} for _ in numbers]
+    pair = None
+    for at in range(1, len(numbers)):
+        pair = gating.Pair(
+            numbers[at - 1], numbers[at], all_answers[at - 1], people[at - 1], all_answers[at], people[at]
+        )
+        for side, found in zip((at - 1, at), pair.columns(_scored(promises[at])), strict=True):
+            columns[side] |= found
+    weightings = [
+        measures.weigh(one, tally.invited(session, one), given)
+        for one, given in zip([*(r for r, _, _ in history), round_], all_answers, strict=True)
+    ]
+    for side, weighting in zip(columns, weightings, strict=True):
+        if weighting is not None:
+            side[gating.WEIGHTS] = weighting.column
+
+    plan = plans.of_promise(promise)
+    breakdowns = [table for table in plan if table in tally.STRATA]
+    if not past or past[0].round.number != numbers[-2:][0]:
+        pair = None
+    panels, sums = measures.panels(pair, past, items, round_.threshold, effects)
+    further = Further(
+        weightings[-1],
+        measures.weighted(weightings[-1], roster, answers, items, effects) if weightings[-1] else {},
+        panels,
+        {item["key"]: _distribution(answers, item, roster) for item in items},
+    )
+    mine = gating.round_answers(
+        round_.number,
+        answers,
+        people[-1],
+        items,
+        gating.invited(roster, breakdowns),
+        columns[-1],
+    )
+    earlier = []
+    for (_, before, content), given, person, column in zip(
+        history, read.values(), people, columns, strict=False
+    ):
+        theirs = gating.round_answers(content["round"]["number"], given, person, _scored(before), {}, column)
+        earlier.append(
+            disclosure.Earlier(
+                theirs,
+                {item["series"]: gating.figures_of(theirs.number, item, theirs) for item in content["items"]},
+            )
+        )
+    if round_.state == "released":
+        printed = json.loads(_newest(session, round_.id).content)["items"]
+        figures = {item["series"]: gating.figures_of(round_.number, item, mine) for item in printed}
+        earlier.append(disclosure.Earlier(mine, figures))
+    question = checking.Question(
+        disclosure.Plan(round_.threshold, tuple(plan), attributed=round_.tier == "practice-view"),
+        mine,
+        tuple(earlier),
+        *effects,
+        _further_figures(round_.number, items, mine, further, sums, plan),
+    )
+    return Gathered(round_.number, promise, answers, roster, past, read, effects, question, further)
+
+
+def _history(session: Session, round_: Round) -> list[tuple[Round, dict, dict]]:
+    """All released rounds before this one, oldest first, with promise and newest release."""
+    before = session.exec(
+        select(Round)
+        .where(Round.body_id == round_.body_id, Round.number < round_.number, Round.state == "released")
+        .order_by(Round.number)
+    ).all()
+    return [
+        (earlier, json.loads(earlier.promise), json.loads(_newest(session, earlier.id).content))
+        for earlier in before
+    ]
+
+
+def _further_figures(
+    number: int,
+    items: Sequence[dict[str, Any]],
+    mine: disclosure.RoundAnswers,
+    further: Further,
+    sums: Mapping[str, tuple],
+    plan: Sequence[str],
+) -> dict[str, dict[str, tuple]]:
+    """What the gate audits of the planned tables that are no breakdown, by table and series."""
+    out: dict[str, dict[str, tuple]] = {}
+    for table, field, printed in (
+        (gating.WEIGHTED, "weighted", further.weighted),
+        (gating.PANEL, "panel", further.panels),
+        (gating.OPTIONS, "distribution", further.distributions),
+    ):
+        if table not in plan:
+            continue
+        out[table] = {}
+        for item in items:
+            if item["key"] not in printed:
+                continue
+            bare = {"item": item["key"], "series": item["series"], field: printed[item["key"]]}
+            figures = gating.figures_beside(number, bare, mine)
+            if table == gating.PANEL:
+                figures += sums.get(item["key"], ())
+            out[table][item["series"]] = figures
+    return out
+
+
+def compose(session: Session, round_: Round, gathered: Gathered, decision: disclosure.Decision) -> dict:
+    """The release's content, in the shape that docs/release.md describes, of what the gate left."""
+    promise, answers, roster = gathered.promise, gathered.answers, gathered.roster
+    items, further = gathered.items, gathered.further
+    core = [item for item in items if item["core"]]
+    tables = {item["key"]: _table(decision, item["series"], gathered.invited) for item in items}
+    factors = compare.factors(gathered.past, gathered.read, round_.number, answers, items)
+    changes = compare.changes(gathered.past, tables, items, gathered.effects, factors)
+    trends = compare.trends(gathered.past, tables, items, round_.number, gathered.effects, factors)
+    left = decision.further
     printed = []
     for item in items:
+        key = item["key"]
         printed.append(
             {
-                "item": item["key"],
+                "item": key,
                 "version": item["version"],
                 "series": item["series"],
                 "text": item["text"],
                 "reverse": item["reverse"],
                 "headline": bool(item.get("headline")),
                 "parallels": list(item.get("parallels", [])),
-                **tables[item["key"]],
+                **tables[key],
                 "change": None,
                 "levels": None,
-                **changes.get(item["key"], {}),
-                "trend": trends.get(item["key"]),
-                "weighted": weighted.get(item["key"]),
-                "panel": panels.get(item["key"]),
-                "tipping": disclosure.print_tipping(
-                    tables[item["key"]]["groups"], tables[item["key"]]["gap"]
-                ),
-                "distribution": _distribution(answers, item, invited),
+                **changes.get(key, {}),
+                "trend": trends.get(key),
+                "weighted": further.weighted.get(key) if gating.WEIGHTED in left else None,
+                "panel": further.panels.get(key) if gating.PANEL in left else None,
+                "tipping": _tipping(tables[key]),
+                "distribution": further.distributions[key]
+                if gating.OPTIONS in left
+                else {"mark": "hidden", "N": _members(gathered.invited)},
             }
         )
-    total_invited = sum(invited.values())
+    total_invited = sum(gathered.invited.values())
     return {
         "schema": SCHEMA,
         "software": __version__,
@@ -146,7 +378,13 @@ def content_of(session: Session, round_: Round) -> dict:
             "promise_hash": round_.promise_hash,
             "amendments": lifecycle.printed(session, round_),
         },
-        "groups": [{"id": arm, "label": _label(promise, arm), "N": invited[arm]} for arm in arms],
+        "plan": list(gathered.question.plan.tables),
+        "groups": [
+            {"id": arm, "label": _label(promise, arm), "N": gathered.invited[arm]}
+            for arm in tally.ARMS
+            if arm != "staff" or gathered.invited["staff"]
+        ],
+        "labels": _labels(session, round_, decision),
         "participation": {
             "N": total_invited,
             "answered_percent": disclosure.participation_percent(len(answers.arm), total_invited),
@@ -156,11 +394,83 @@ def content_of(session: Session, round_: Round) -> dict:
         "practices": _practices(session, round_),
         "items": printed,
         "index": _index(printed, core),
-        "measuring": _measuring(session, round_, past, answers, core),
-        "weighting": weighting,
-        "design_effect": effect,
-        "suppressed": _suppressed(printed),
+        "measuring": _measuring(session, round_, gathered.past, answers, core),
+        "weighting": further.weighting.how if further.weighting and gating.WEIGHTED in left else None,
+        "design_effect": gathered.effects[0],
+        "shared": factors.as_json() if factors else None,
+        "checked": decision.settled,
+        "suppressed": _suppressed(decision, gathered),
     }
+
+
+def _table(decision: disclosure.Decision, series: str, invited: Counter) -> dict[str, Any]:
+    """An item's table by standing and its breakdowns; all hidden where the gate did not come to its end."""
+    found = decision.standing.get(series)
+    if found is None:
+        table = disclosure.publish_item(
+            {
+                arm: disclosure.Count(0, 0, invited[arm])
+                for arm in tally.ARMS
+                if arm != "staff" or invited["staff"]
+            },
+            threshold=disclosure.SMALLEST_THRESHOLD,
+            design_effect=None,
+            df=None,
+            show="nothing",
+        )
+        return {**table.as_json(), "tables": []}
+    return {
+        **found.as_json(),
+        "tables": [
+            {
+                "by": by,
+                "groups": {
+                    gating.MERGED.join(names): group.as_json() for names, group in items[series].items()
+                },
+            }
+            for by, items in decision.breakdowns.items()
+        ],
+    }
+
+
+def _tipping(table: dict[str, Any]) -> dict | None:
+    """Made of the arms, so only where they are printed."""
+    if any(table["groups"][arm]["mark"] != "shown" for arm in compare.ARMS):
+        return None
+    return disclosure.print_tipping(table["groups"], table["gap"])
+
+
+def _members(invited: Counter) -> int:
+    return invited["leader"] + invited["grassroots"]
+
+
+def _labels(session: Session, round_: Round, decision: disclosure.Decision) -> dict[str, dict[str, str]]:
+    """Names of the categories of printed breakdowns that are not names already."""
+    if "locality" not in decision.breakdowns:
+        return {}
+    rows = session.exec(select(Locality.code, Locality.name).where(Locality.body_id == round_.body_id)).all()
+    return {"locality": dict(rows)}
+
+
+def _suppressed(decision: disclosure.Decision, gathered: Gathered) -> list[dict[str, Any]]:
+    """What was not printed, and why; also groups of which nobody was invited."""
+    keys = {item["series"]: item["key"] for item in gathered.items}
+    out = [
+        {
+            "table": gone.table,
+            "item": None if gone.item is None else keys[gone.item],
+            "what": gone.what,
+            "why": gone.why,
+        }
+        for gone in decision.suppressed
+    ]
+    for arm in compare.ARMS:
+        if not gathered.invited[arm]:
+            out += [
+                {"table": STANDING, "item": item["key"], "what": arm, "why": MISSING}
+                for item in gathered.items
+            ]
+    return out
 
 
 def _label(promise: dict, arm: str) -> str:
@@ -169,19 +479,15 @@ def _label(promise: dict, arm: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _count(answers: tally.Answers, item: str, arm: str, invited: int) -> disclosure.Count:
-    rows = answers.scored(item) & (answers.arm == tally.ARMS.index(arm))
-    return disclosure.Count(int(np.sum(answers.favourable[item][rows])), int(np.sum(rows)), invited)
-
-
-def _distribution(answers: tally.Answers, item: dict, invited: Counter) -> dict:
+def _distribution(answers: tally.Answers, item: dict, roster: tally.Invited) -> dict:
     """Answers in full, leaders and grassroots members together."""
     member = (answers.arm == 0) | (answers.arm == 1)
     scores = answers.score[item["key"]][member]
     return disclosure.print_distribution(
         {score: int(np.sum(scores == score)) for score, _ in item["labels"]},
+        {score for score, _ in item["labels"] if is_favourable(item["kind"], score, reverse=item["reverse"])},
         int(np.sum(answers.dont_know[item["key"]][member])),
-        invited["leader"] + invited["grassroots"],
+        int(np.isin(roster.standing.astype(str), gating.MEMBERS).sum()),
     )
 
 
@@ -296,16 +602,3 @@ def _practices(session: Session, round_: Round) -> list[dict]:
         band = disclosure.participation_band(answered, invited) if invited >= POOL_MINIMUM else None
         out.append({"practice_id": None, "pooled": pooled, "band": band})
     return out
-
-
-def _suppressed(items: list[dict]) -> list[dict]:
-    found = []
-    for item in items:
-        marked = {**item["groups"], "gap": item["gap"]}
-        if item["total"] is not None:
-            marked["total"] = item["total"]
-        for what, figure in marked.items():
-            if figure["mark"] != "shown":
-                why = HIDDEN if figure["mark"] == "hidden" else MISSING
-                found.append({"item": item["item"], "what": what, "why": why})
-    return found

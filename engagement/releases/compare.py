@@ -1,7 +1,9 @@
 """What a release says of earlier rounds: the change since the one before, and the trend over all of them.
 
 Only within one series (wording and scale), one mapping of roles and one tier, and only between figures that are
-printed on both sides: over a break nothing is compared. The verdicts come from the exact answers of the rounds.
+printed on both sides: over a break nothing is compared. Verdicts are worked from those printed figures
+(`disclosure.verdicts`). The exact answers give one thing, by how much what rounds have in common makes a comparison
+more or less certain: one coarse factor for a set of rounds.
 """
 
 from __future__ import annotations
@@ -20,8 +22,6 @@ from engagement.releases import tally
 
 # A trend looks back over this many rounds: further back the people are others.
 TREND_ROUNDS = 12
-TREND_WORDS = ("widening", "narrowing", "no clear trend")
-LEVEL_WORDS = ("up", "down", "no clear change")
 ARMS = ("leader", "grassroots")
 
 
@@ -31,7 +31,12 @@ class Past:
 
     round: Round
     promise: dict[str, Any]
-    items: dict[str, dict[str, Any]]
+    content: dict[str, Any]
+
+    @property
+    def items(self) -> dict[str, dict[str, Any]]:
+        """Its printed items by key."""
+        return {item["item"]: item for item in self.content["items"]}
 
     def shows(self, item: dict[str, Any]) -> bool:
         """Whether it published the gap of an item in the same series."""
@@ -42,11 +47,6 @@ class Past:
         """Whether it asked all of the items in the same series."""
         asked = {item["series"] for item in self.promise["items"]}
         return all(item["series"] in asked for item in items)
-
-
-def before(session: Session, past: Sequence[Past]) -> tally.Answers | None:
-    """The answers of the round before, None where there is none to compare with."""
-    return tally.read(session, past[0].round) if past else None
 
 
 def past_rounds(session: Session, round_: Round, promise: dict[str, Any]) -> list[Past]:
@@ -68,103 +68,142 @@ def past_rounds(session: Session, round_: Round, promise: dict[str, Any]) -> lis
             .order_by(Release.revision.desc())
             .limit(1)
         ).first()
-        items = {item["item"]: item for item in json.loads(content)["items"]}
-        out.append(Past(earlier, promised, items))
+        out.append(Past(earlier, promised, json.loads(content)))
     return out
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What rounds have in common, as factors on variances (`disclosure.print_factor`): for the change of a gap and of
+    a level since the round before, and by item for the trend of its gap. Printed in the release."""
+
+    gap: float
+    level: float
+    trend: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """{"gap", "level", "trend": {item: factor}}."""
+        return {"gap": self.gap, "level": self.level, "trend": dict(self.trend)}
+
+
+def factors(
+    past: Sequence[Past],
+    read: dict[int, tally.Answers],
+    number: int,
+    answers: tally.Answers,
+    items: Sequence[dict[str, Any]],
+) -> Factors | None:
+    """The factors for the comparisons of round `number`; None in rounds whose answers carry no practice, or without a
+    round before. `read`: answers of the past rounds by number."""
+    if not past or not answers.placed:
+        return None
+    old = read[past[0].round.number]
+    gaps, levels, trend = [], [], {}
+    for item in items:
+        if not past[0].asks([item]):
+            continue
+        stack = stacked([old, answers], item["key"])
+        gaps.append(factor(stack, [-1, 1, 1, -1]))
+        levels += [factor(stack, [-1, 0, 1, 0]), factor(stack, [0, -1, 0, 1])]
+        rounds = [p for p in reversed(past) if p.shows(item)]
+        if item.get("headline") and len(rounds) + 1 >= disclosure.TREND_ROUNDS:
+            line = stacked([*(read[p.round.number] for p in rounds), answers], item["key"])
+            weights = disclosure.slope_weights([*(p.round.number for p in rounds), number])
+            c = [sign * weight for weight in weights for sign in (1, -1)]
+            trend[item["key"]] = disclosure.print_factor([factor(line, c)])
+    return Factors(disclosure.print_factor(gaps), disclosure.print_factor(levels), trend)
+
+
+def factor(stack: estimates.Stack, coefficients: Sequence[float]) -> float:
+    """Variance of a sum of shares of several rounds over what it would be, did the rounds have nothing in common.
+
+    Cells come in pairs, the two arms of a round. NaN where a round of the sum has no variance.
+    """
+    c = np.asarray(coefficients, dtype=float)
+    full = float(c @ stack.covariance @ c)
+    apart = 0.0
+    for at in range(0, len(c), 2):
+        pair = slice(at, at + 2)
+        part = float(c[pair] @ stack.covariance[pair, pair] @ c[pair])
+        if not part > 0:
+            return float("nan")
+        apart += part
+    return full / apart
 
 
 def changes(
-    past: Sequence[Past], old: tally.Answers | None, answers: tally.Answers, items: Sequence[dict[str, Any]]
+    past: Sequence[Past],
+    printed: dict[str, dict[str, Any]],
+    items: Sequence[dict[str, Any]],
+    effects: tuple[float | None, int | None],
+    found: Factors | None,
 ) -> dict[str, dict[str, Any]]:
     """By item key: `change` of the gap and `levels` of both arms since the round before, as they may be printed.
 
-    `old`: the answers of the round before. `items`: those of the promise whose gap this round prints. Gaps of headline items are one family (Holm), those
-    of the others are explored (Benjamini-Hochberg), and so are all levels.
+    `printed`: this round's tables by item key. `effects`: its design effect and degrees of freedom. Gaps of headline
+    items are one family (Holm), those of the others are explored (Benjamini-Hochberg), and so are all levels.
     """
-    items = [item for item in items if past and past[0].shows(item)]
-    if not items or old is None or not answers.placed:
+    items = [
+        item
+        for item in items
+        if past and past[0].shows(item) and printed[item["key"]]["gap"]["mark"] == "shown"
+    ]
+    if not items or found is None:
         return {}
-    since = past[0].round.number
-    keys = [item["key"] for item in items]
+    effect, df = effects
+    since, old, earlier = past[0].round.number, past[0].items, past[0].content["design_effect"]
     gaps, levels = {}, {}
-    for key in keys:
-        stack = stacked([old, answers], key)
-        gaps[key] = estimates.change_in_gap(stack, 0, 1, 2, 3)
-        levels |= {(key, arm): estimates.change_in_level(stack, arm, 2 + arm) for arm in (0, 1)}
-    told = estimates.verdicts(gaps, [item["key"] for item in items if item.get("headline")])
-    told_levels = estimates.verdicts(levels, ())
-    out = {}
-    for key in keys:
-        caps = [is_capped(part, key, arm) for arm in (0, 1) for part in (old, answers)]
-        out[key] = {
-            "change": {
-                "since": since,
-                "explored": told[key].explored,
-                **disclosure.print_change(*_figures(gaps[key], told[key]), any(caps)),
-            },
-            "levels": {
-                name: {
-                    "since": since,
-                    **disclosure.print_change(
-                        *_figures(levels[key, arm], told_levels[key, arm]),
-                        any(caps[2 * arm : 2 * arm + 2]),
-                        LEVEL_WORDS,
-                    ),
-                }
-                for arm, name in enumerate(ARMS)
-            },
+    for item in items:
+        key = item["key"]
+        pair = disclosure.read_gap(old[key], earlier), disclosure.read_gap(printed[key], effect)
+        gaps[key] = disclosure.moved(pair, (-1, 1), found.gap, df)
+        for arm in ARMS:
+            pair = (
+                disclosure.read_share(old[key]["groups"][arm], earlier),
+                disclosure.read_share(printed[key]["groups"][arm], effect),
+            )
+            levels[key, arm] = disclosure.moved(pair, (-1, 1), found.level, df)
+    headline = [item["key"] for item in items if item.get("headline")]
+    told = disclosure.say(gaps, headline, disclosure.GAP_WORDS)
+    told_levels = disclosure.say(levels, (), disclosure.LEVEL_WORDS)
+    return {
+        key: {
+            "change": {"since": since, **told[key]},
+            "levels": {arm: {"since": since, **_without(told_levels[key, arm], "explored")} for arm in ARMS},
         }
-    return out
-
-
-def _figures(found, verdict) -> tuple[float | None, ...]:
-    return found.change, found.low, found.high, verdict.adjusted
+        for key in gaps
+    }
 
 
 def trends(
-    session: Session,
-    round_: Round,
     past: Sequence[Past],
-    answers: tally.Answers,
+    printed: dict[str, dict[str, Any]],
     items: Sequence[dict[str, Any]],
+    number: int,
+    effects: tuple[float | None, int | None],
+    found: Factors | None,
 ) -> dict[str, dict[str, Any]]:
     """By key of headline item: the straight line through the gaps of all rounds of the series, this one included.
 
     `points` is what the line moved over the rounds that it spans, to the nearest 5.
     """
-    headline = [item for item in items if item.get("headline")]
-    wanted = {item["key"]: [p for p in reversed(past) if p.shows(item)] for item in headline}
-    wanted = {key: rounds for key, rounds in wanted.items() if len(rounds) >= 2}
-    if not wanted or not answers.placed:
-        return {}
-    read = {
-        p.round.number: tally.read(session, p.round, list(wanted))
-        for p in past
-        if any(p in rounds for rounds in wanted.values())
-    }
-    lines = {}
-    for key, rounds in wanted.items():
-        numbers = [p.round.number for p in rounds]
-        parts = [*(read[number] for number in numbers), answers]
-        lines[key] = estimates.trend_in_gap(
-            stacked(parts, key),
-            range(0, 2 * len(parts), 2),
-            range(1, 2 * len(parts), 2),
-            [*numbers, round_.number],
-        )
-    judged = [key for key, line in lines.items() if line.p_value is not None]
-    adjusted = dict(zip(judged, estimates.holm([lines[key].p_value for key in judged]), strict=True))
-    out = {}
-    for key, line in lines.items():
-        first = wanted[key][0].round.number
-        span = round_.number - first
-        moved = [None if end is None else end * span for end in (line.slope, line.low, line.high)]
-        out[key] = {
-            "since": first,
-            "rounds": line.rounds,
-            **disclosure.print_change(*moved, adjusted.get(key), line.disagree, TREND_WORDS),
-        }
-    return out
+    lines, spans = {}, {}
+    for item in items:
+        key = item["key"]
+        if found is None or key not in found.trend or printed[key]["gap"]["mark"] != "shown":
+            continue
+        rounds = [p for p in reversed(past) if p.shows(item)]
+        readings = [disclosure.read_gap(p.items[key], p.content["design_effect"]) for p in rounds]
+        readings.append(disclosure.read_gap(printed[key], effects[0]))
+        weights = disclosure.slope_weights([*(p.round.number for p in rounds), number])
+        lines[key] = disclosure.moved(readings, weights, found.trend[key], effects[1])
+        spans[key] = {"since": rounds[0].round.number, "rounds": len(readings)}
+    told = disclosure.say(lines, list(lines), disclosure.TREND_WORDS)
+    return {key: {**spans[key], **_without(told[key], "explored")} for key in lines}
+
+
+def _without(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key != name}
 
 
 def stacked(parts: Sequence[tally.Answers], key: str) -> estimates.Stack:
@@ -180,10 +219,3 @@ def stacked(parts: Sequence[tally.Answers], key: str) -> estimates.Stack:
     return estimates.linearised(
         *(np.concatenate(column) for column in zip(*found, strict=True)), cells=2 * len(parts)
     )
-
-
-def is_capped(answers: tally.Answers, key: str, arm: int) -> bool:
-    """Whether the arm's share prints at an end of the scale."""
-    rows = answers.scored(key) & (answers.arm == arm)
-    n = int(rows.sum())
-    return bool(n) and disclosure.print_share(int(answers.favourable[key][rows].sum()), n)[1] is not None

@@ -7,154 +7,245 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from engagement import disclosure, estimates
 from engagement.models import Round
-from engagement.releases import tally
-from engagement.releases.compare import ARMS, LEVEL_WORDS, Past
+from engagement.releases import compare, gating, tally
+from engagement.releases.compare import ARMS, Past
+from engagement.releases.gating import Pair
 
 CAP = 3.0
 """No weight above three times the mean: one answer may not speak for a crowd."""
 TRUSTED_SPREAD = 100
 
 
-def weighted(
-    round_: Round,
-    roster: tally.Invited,
-    answers: tally.Answers,
-    items: Sequence[dict[str, Any]],
-    clustering: tuple[float | None, int | None],
-) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
-    """How the round was weighted, and by key of headline item its shares and gap weighted to the roster.
+@dataclass(frozen=True, eq=False)
+class Weighting:
+    """How a round was weighted to its roster: `column` (people,), each member's weight as text to the hundredth, None for
+    others; `how`: what the release says of it; `kish`: the design effect of the weights."""
 
-    `items`: those of the promise whose gap this round prints. Nothing in a round that keeps no role and locality,
-    or whose weights cannot be made.
-    """
-    headline = [item for item in items if item.get("headline")]
-    if not headline or round_.tier != "confidential":
-        return None, {}
+    column: np.ndarray
+    how: dict[str, Any]
+    kish: float
+
+
+def weigh(round_: Round, roster: tally.Invited, answers: tally.Answers) -> Weighting | None:
+    """Weights of a round's members; None in a round that keeps no role and locality, or whose weights cannot be made."""
+    if round_.tier != "confidential":
+        return None
     member = (answers.arm == 0) | (answers.arm == 1)
     asked = np.isin(roster.standing.astype(str), ARMS)
     try:
-        weights = estimates.weigh(
+        made = estimates.weigh(
             {name: answers.strata[name][member] for name in tally.STRATA},
             {name: roster.strata[name][asked] for name in tally.STRATA},
             cap=CAP,
         )
     except ValueError:
         # An answer that the roster cannot place: the unweighted figures stand alone.
-        return None, {}
-    sizes = {arm: int(np.sum(roster.standing == arm)) for arm in ARMS}
-    found = {}
-    for item in headline:
-        y = answers.favourable[item["key"]][member]
-        stack = estimates.calibrated(weights, answers.practice[member], answers.arm[member], y, cells=2)
-        counts = {
-            arm: disclosure.WeightedShare(float(stack.shares[place]), int(stack.n[place]), sizes[arm])
-            for place, arm in enumerate(ARMS)
-        }
-        found[item["key"]] = disclosure.print_weighted(counts, weights.deff, *clustering)
+        return None
+    column = np.full(len(member), None, dtype=object)
+    # To the hundredth, so that the audit can work with the very weights that were printed with.
+    column[member] = [f"{max(weight, 0.01):.2f}" for weight in made.weights.tolist()]
     how = {
         "to": list(tally.STRATA),
         "cap": CAP,
-        "design_effect": disclosure.up_to_tenth(weights.deff),
-        "approximate": weights.approximate,
+        "design_effect": disclosure.up_to_tenth(made.deff),
+        "approximate": made.approximate,
     }
-    return how, found
+    return Weighting(column, how, made.deff)
+
+
+def weighted(
+    weighting: Weighting,
+    roster: tally.Invited,
+    answers: tally.Answers,
+    items: Sequence[dict[str, Any]],
+    clustering: tuple[float | None, int | None],
+) -> dict[str, dict[str, Any]]:
+    """By key of headline item its shares and gap weighted to the roster."""
+    sizes = {arm: int(np.sum(roster.standing == arm)) for arm in ARMS}
+    found = {}
+    for item in items:
+        if not item.get("headline"):
+            continue
+        counts = {}
+        for place, arm in enumerate(ARMS):
+            rows = answers.scored(item["key"]) & (answers.arm == place)
+            weights = [Fraction(weight) for weight in weighting.column[rows].tolist()]
+            good = answers.favourable[item["key"]][rows].tolist()
+            total = sum(weights, Fraction(0))
+            share = sum((w for w, y in zip(weights, good, strict=True) if y), Fraction(0)) / (total or 1)
+            counts[arm] = disclosure.WeightedShare(share, int(rows.sum()), sizes[arm])
+        found[item["key"]] = disclosure.print_weighted(counts, weighting.kish, *clustering)
+    return found
 
 
 def panels(
+    pair: Pair | None,
     past: Sequence[Past],
-    old: tally.Answers | None,
-    answers: tally.Answers,
     items: Sequence[dict[str, Any]],
     threshold: int,
-) -> dict[str, dict[str, Any]]:
-    """By key of headline item: those who answered in both rounds, and what moved the total.
-
-    `old`: the answers of the round before, whose panel codes join these. Nothing without codes.
-    """
-    if not past or old is None or answers.before is None or old.now is None:
-        return {}
-    waves, panels = {}, {}
-    codes = {code: place for place, code in enumerate(sorted(filter(None, {*old.now, *answers.before})))}
+    effects: tuple[float | None, int | None],
+) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[disclosure.SumFigure, ...]]]:
+    """By key of headline item: those who answered in both rounds, and what moved the total; and what the audit has to
+    know of the latter. Nothing where nobody's codes join the rounds."""
+    if pair is None or not np.isin(pair.are, pair.was).any():
+        return {}, {}
+    found, sums, readings, factors = {}, {}, {}, []
     for item in items:
-        if not item.get("headline") or not past[0].shows(item):
+        key = item["key"]
+        if not item.get("headline") or not past[0].asks([item]):
             continue
-        pair = (
-            _wave(old, old.now, item["key"], codes, 0),
-            _wave(answers, answers.before, item["key"], codes, len(old.now)),
-        )
-        if np.isin(pair[1].person, pair[0].person).any():
-            waves[item["key"]], panels[item["key"]] = pair, estimates.constant_role(*pair)
-    gaps = estimates.verdicts({key: panel.gap for key, panel in panels.items()}, ())
-    levels = estimates.verdicts(
-        {(key, arm): (panel.arm1, panel.arm0)[arm] for key, panel in panels.items() for arm in (0, 1)}, ()
+        at1, at2 = pair.same_arm(key)
+        groups = {name: _panel_group(pair, key, arm, at1, at2, threshold) for arm, name in enumerate(ARMS)}
+        if len(at1):
+            factors.append(_panel_stack(pair, key, at1, at2))
+        moved, figures = _moved(pair, key, threshold)
+        found[key] = {"since": pair.since, "groups": groups, "moved": moved}
+        sums[key] = figures
+        readings[key] = {name: _ends(group, effects[0]) for name, group in groups.items()}
+    gap_factor = disclosure.print_factor([compare.factor(stack, [-1, 1, 1, -1]) for stack in factors])
+    level = disclosure.print_factor(
+        [compare.factor(stack, c) for stack in factors for c in ([-1, 0, 1, 0], [0, -1, 0, 1])]
     )
-    return {
-        key: {
-            "since": past[0].round.number,
-            **_panel(*waves[key], panel, gaps[key], [levels[key, arm] for arm in (0, 1)], threshold),
-            "moved": disclosure.print_decomposition(estimates.decompose(*waves[key]), threshold),
-        }
-        for key, panel in panels.items()
+    df = effects[1]
+    levels = {
+        (key, name): disclosure.moved(ends, (-1, 1), level, df)
+        for key, by in readings.items()
+        for name, ends in by.items()
     }
-
-
-def _wave(
-    answers: tally.Answers, person: np.ndarray, key: str, codes: dict[str, int], others: int
-) -> estimates.Wave:
-    """People by their codes; those without one get numbers below 0, from below `-others` on, that no other has."""
-    rows = answers.scored(key) & (answers.arm < 2)
-    numbers = np.array(
-        [codes.get(code, -1 - others - place) for place, code in enumerate(person)], dtype=np.int64
+    gaps = {
+        key: disclosure.moved((*by["leader"], *by["grassroots"]), (-1, 1, 1, -1), gap_factor, df)
+        for key, by in readings.items()
+    }
+    told, told_levels = (
+        disclosure.say(gaps, (), disclosure.GAP_WORDS),
+        disclosure.say(levels, (), disclosure.LEVEL_WORDS),
     )
-    return estimates.Wave(
-        numbers[rows],
-        answers.practice[rows],
-        1 - answers.arm[rows],
-        answers.favourable[key][rows].astype(np.int64),
-    )
+    for key, panel in found.items():
+        shown = all(group["mark"] == "shown" for group in panel["groups"].values())
+        panel["gap"] = {"mark": "shown", **_said(told[key])} if shown else {"mark": "hidden"}
+        for name, group in panel["groups"].items():
+            if group["mark"] == "shown":
+                group |= _said(told_levels[key, name])
+    return found, sums
 
 
-def _panel(
-    earlier: estimates.Wave,
-    later: estimates.Wave,
-    panel: estimates.Panel,
-    gap: estimates.Verdict,
-    levels: Sequence[estimates.Verdict],
-    threshold: int,
+def _said(verdict: dict[str, Any]) -> dict[str, Any]:
+    return {"verdict": verdict["verdict"], "points": verdict["points"]}
+
+
+def _panel_group(
+    pair: Pair, key: str, arm: int, at1: np.ndarray, at2: np.ndarray, threshold: int
 ) -> dict[str, Any]:
-    """Shares of those who kept their arm, then and now, and what became of their gap."""
-    _, at1, at2 = np.intersect1d(earlier.person, later.person, return_indices=True)
-    at1, at2 = (at[earlier.arm[at1] == later.arm[at2]] for at in (at1, at2))
-    groups = {}
-    for place, name in enumerate(ARMS):
-        arm = 1 - place
-        parts = [
-            disclosure.PanelCount(
-                int(wave.y[at][wave.arm[at] == arm].sum()),
-                int(np.sum(wave.arm[at] == arm)),
-                int(np.sum(wave.arm == arm)),
+    parts = []
+    for answers, at in ((pair.before, at1), (pair.now, at2)):
+        of_arm = at[answers.arm[at] == arm]
+        total = int(np.sum(answers.scored(key) & (answers.arm == arm)))
+        parts.append(disclosure.PanelCount(int(answers.favourable[key][of_arm].sum()), len(of_arm), total))
+    return disclosure.print_panel(*parts, threshold)
+
+
+def _ends(group: dict[str, Any], effect: float | None) -> tuple:
+    """The panel's printed shares as readings, (None, None) where it is hidden."""
+    if group["mark"] != "shown":
+        return None, None
+    return tuple(
+        disclosure.read_share({"mark": "shown", "n": group["n"], **group[when]}, effect)
+        for when in ("before", "now")
+    )
+
+
+def _panel_stack(pair: Pair, key: str, at1: np.ndarray, at2: np.ndarray) -> estimates.Stack:
+    return estimates.linearised(
+        np.concatenate([pair.before.practice[at1], pair.now.practice[at2]]),
+        np.concatenate([pair.before.arm[at1], pair.now.arm[at2] + 2]),
+        np.concatenate([pair.before.favourable[key][at1], pair.now.favourable[key][at2]]),
+        cells=4,
+    )
+
+
+def _moved(pair: Pair, key: str, threshold: int) -> tuple[dict[str, Any], tuple[disclosure.SumFigure, ...]]:
+    """What moved the total, printed, and each part of it as a figure that the audit reads."""
+    waves = []
+    for answers, people in ((pair.before, pair.was), (pair.now, pair.are)):
+        rows = answers.scored(key) & (answers.arm < 2)
+        waves.append(
+            estimates.Wave(
+                people[rows],
+                answers.practice[rows],
+                1 - answers.arm[rows],
+                answers.favourable[key][rows].astype(np.int64),
             )
-            for wave, at in ((earlier, at1), (later, at2))
-        ]
-        level = (panel.arm1, panel.arm0)[place]
-        groups[name] = disclosure.print_panel(
-            *parts, threshold, (level.change, level.low, level.high, levels[place].adjusted), LEVEL_WORDS
         )
-    printed = {"mark": "hidden"}
-    if all(group["mark"] == "shown" for group in groups.values()):
-        capped = any(group[when]["cap"] for group in groups.values() for when in ("before", "now"))
-        change = panel.gap
-        printed = {
-            "mark": "shown",
-            **disclosure.print_change(change.change, change.low, change.high, gap.adjusted, capped),
+    printed = disclosure.print_decomposition(estimates.decompose(*waves), threshold)
+    if printed["mark"] != "shown":
+        return printed, ()
+    weights = _moved_weights(*waves)
+    figures = [
+        disclosure.SumFigure(
+            f"{name} of {key}",
+            pair.number,
+            pair.since,
+            gating.stay_table(pair.number, key),
+            tuple(
+                ((pair.since, pair.number)[wave], category, weight)
+                for (wave, category), weight in of.items()
+                if weight
+            ),
+            printed[name],
+        )
+        for name, of in weights.items()
+    ]
+    return printed, tuple(figures)
+
+
+def _moved_weights(
+    earlier: estimates.Wave, later: estimates.Wave
+) -> dict[str, dict[tuple[int, str], Fraction]]:
+    """By part of `estimates.decompose`, the weight of a favourable answer by wave (0, 1) and category of `gating.stay_table`.
+
+    Every part is a weighted sum of answers, with weights that hang on who answered alone: those are found here, in
+    exact fractions, by the same steps.
+    """
+    stayed = [np.isin(a.person, b.person) for a, b in ((earlier, later), (later, earlier))]
+    cells = [(wave, arm, twice) for wave in (0, 1) for arm in (0, 1) for twice in (True, False)]
+    count = {
+        (wave, arm, twice): int(np.sum((one.arm == 1 - arm) & (stayed[wave] == twice)))
+        for wave, one in enumerate((earlier, later))
+        for arm, twice in ((a, t) for a in (0, 1) for t in (True, False))
+    }
+    n = [sum(count[wave, arm, twice] for arm in (0, 1) for twice in (True, False)) for wave in (0, 1)]
+    stay = sum(count[0, arm, True] for arm in (0, 1))
+    change, minds, mix = ({cell: Fraction(0) for cell in cells} for _ in range(3))
+    for wave, arm, twice in cells:
+        sign = (-1, 1)[wave]
+        change[wave, arm, twice] = Fraction(sign, n[wave])
+        if twice:
+            minds[wave, arm, twice] = Fraction(sign, stay)
+        of_arm, of_stayers = (
+            count[wave, arm, True] + count[wave, arm, False],
+            count[wave, arm, True],
+        )
+        # Of the whole wave to its stayers (leaving), or of the stayers to the whole wave (joining).
+        half = sign * (Fraction(of_arm, n[wave]) - Fraction(of_stayers, stay)) / 2
+        if of_arm and of_stayers:
+            mix[wave, arm, twice] = half / of_arm + (half / of_stayers if twice else 0)
+    turnover = {cell: change[cell] - minds[cell] - mix[cell] for cell in cells}
+    parts = {"change": change, "mix": mix, "turnover": turnover, "minds": minds}
+    return {
+        name: {
+            (wave, f"{ARMS[arm]} {'twice' if twice else 'once'}"): weight
+            for (wave, arm, twice), weight in of.items()
         }
-    return {"groups": groups, "gap": printed}
+        for name, of in parts.items()
+    }
 
 
 def representative(round_: Round, roster: tally.Invited, answers: tally.Answers) -> dict[str, Any]:

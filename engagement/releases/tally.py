@@ -27,7 +27,8 @@ class Answers:
     practices at all (an anonymous round's do not); `favourable` maps an item key to (rows,) floats: 1, 0, or NaN
     where the item has no score. `score` has the scores themselves in the same way, and `dont_know` (rows,) truth
     values. `strata` maps "role", "locality" and "size" to (rows,) texts or None; `before` and `now` are the panel
-    codes that join neighbouring rounds, None where there are none."""
+    codes that join neighbouring rounds, None where there are none. `agreed` (rows,): whether the answer may count towards
+    its practice's position, or is its practice's own."""
 
     arm: np.ndarray
     practice: np.ndarray
@@ -38,6 +39,7 @@ class Answers:
     strata: dict[str, np.ndarray] = field(default_factory=dict)
     before: np.ndarray | None = None
     now: np.ndarray | None = None
+    agreed: np.ndarray | None = None
 
     def scored(self, item: str) -> np.ndarray:
         """Rows with a score on the item and in an arm."""
@@ -58,6 +60,7 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
             cast(_response.c.strata, Text).label("strata"),
             _response.c.panel_before,
             _response.c.panel_now,
+            _response.c.practice_may_use,
             cast(_response.c.answers, Text).label("answers"),
         )
         .where(_response.c.round_id == round_.id)
@@ -84,6 +87,7 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         strata=strata,
         before=np.array([row.panel_before for row in rows], dtype=object),
         now=np.array([row.panel_now for row in rows], dtype=object),
+        agreed=np.array([row.practice_may_use for row in rows], dtype=bool),
     )
 
 

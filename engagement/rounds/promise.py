@@ -6,11 +6,11 @@ from typing import Any
 
 from engagement.access.audit import canonical, sha256
 from engagement.models import Body, Round
+from engagement.rounds import plans
 from engagement.words import words_of
 
 VERSION = 1
 RETENTION_YEARS = 5
-PLAN = ("overall", "standing")
 # What stays with an answer after close; docs/confidentiality.md and the form say the same.
 KEPT = {
     "practice-view": ["practice"],
@@ -29,7 +29,7 @@ def build(
         "round": {"number": round_.number, "title": round_.title, "public_id": round_.public_id},
         "tier": round_.tier,
         "threshold": round_.threshold,
-        "plan": list(PLAN),
+        "plan": list(plans.checked(round_.plan, round_.tier)),
         "kept": KEPT[round_.tier],
         "standing_map": dict(sorted(standing_map.items())),
         "headline": [item["key"] for item in items if item.get("headline")],
