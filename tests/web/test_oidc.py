@@ -154,7 +154,7 @@ def test_one_person_one_account(door, served, database, demo, lead, invite):
     assert page.status_code == 400 and "connected with somebody else" in page.text
     with database.session() as session:
         body_id = session.exec(select(AccountRole.body_id).where(AccountRole.account_id == lead)).one()
-        other, token = sign_in_links.create_invited(
+        _, token = sign_in_links.create_invited(
             session, OPERATOR, body_id, email="bo@example.org", name="Bo", role=accounts.Role.COUNCIL
         )
     page = walk(door(), served, "nhs-1", token)
