@@ -38,8 +38,8 @@ class Measure:
 
     `before`: the last round's value; `forecast`: what the rounds before let expect, corrected by how forecasts erred in
     this body; `observed`; `variance` of observed around forecast: the forecast's own and that of the few people behind
-    a value; `people` behind each observed value. `traits`, (P, 3), and `doubt`, (3, 3): what the correction was made of,
-    and how well it is known. Scores count from the body's mean in `forecast` and from 1 to 5 elsewhere: only
+    a value; `people` behind each observed value and `people_before` behind the last. `traits`, (P, 3), and `doubt`,
+    (3, 3): what the correction was made of, and how well it is known. Scores count from the body's mean in `forecast` and from 1 to 5 elsewhere: only
     differences between practices mean anything.
     """
 
@@ -48,6 +48,7 @@ class Measure:
     observed: np.ndarray
     variance: np.ndarray
     people: np.ndarray
+    people_before: np.ndarray
     traits: np.ndarray
     doubt: np.ndarray
 
@@ -98,6 +99,7 @@ def _forecast(
     attitude, part = said.next.mean.T
     var_a, var_q = (said.next.covariance[:, k, k] for k in (0, 1))
     n, score = _scores(observed, constants)
+    n_before, before = _scores(rounds[-1], constants)
     expected = probability(said.next.share + part)
     p = np.clip(expected, 0.08, 0.92)
     nothing = {"traits": np.zeros((len(n), 3)), "doubt": np.zeros((3, 3))}
@@ -109,14 +111,16 @@ def _forecast(
                 observed=observed.answered / observed.invited,
                 variance=var_q + p * (1 - p) * (1 + constants.kappa) / observed.invited,
                 people=observed.invited,
+                people_before=rounds[-1].invited,
                 **nothing,
             ),
             SCORE: Measure(
-                before=_scores(rounds[-1], constants)[1],
+                before=before,
                 forecast=np.where(open_, attitude, np.nan),
                 observed=score,
                 variance=var_a + constants.s2 / n + _UNSAID,
                 people=n,
+                people_before=n_before,
                 **nothing,
             ),
         }
@@ -160,9 +164,9 @@ def _traits(measure: Measure, first: Measure) -> np.ndarray:
     found = np.stack(
         [measure.forecast, measure.before - measure.forecast, measure.forecast - first.forecast], axis=1
     )
-    seen = np.isfinite(found) & measure.known[:, None]
+    seen = np.isfinite(found)
     mean = np.where(seen, found, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return np.where(np.isfinite(found), found - mean, 0)
+    return np.where(seen, found - mean, 0)
 
 
 def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
