@@ -903,6 +903,12 @@ def cmd_bench(args, context: Context) -> int:
         found = risk.run(args.seeds, say=lambda line: print(line, file=sys.stderr, flush=True))
         say(args, found, risk.table(found))
         return 0
+    if args.outreach:
+        from engagement.bench import outreach
+
+        found = outreach.run(args.seeds, say=lambda line: print(line, file=sys.stderr, flush=True))
+        say(args, found, outreach.table(found))
+        return 0
     results = bench.run(args.only or None, say=lambda line: print(line, file=sys.stderr, flush=True))
     say(args, results, bench.table(results))
     return 0
@@ -1049,7 +1055,16 @@ def parser() -> argparse.ArgumentParser:
         "--risk", action="store_true", help="how good the assessment of practices is, instead of speed"
     )
     one.add_argument(
-        "--seeds", type=int, default=60, metavar="N", help="invented bodies a world, with --risk"
+        "--outreach",
+        action="store_true",
+        help="whether the evaluation of outreach tells the truth, instead of speed",
+    )
+    one.add_argument(
+        "--seeds",
+        type=int,
+        default=60,
+        metavar="N",
+        help="invented bodies a world, with --risk or --outreach",
     )
     return top
 
