@@ -28,9 +28,14 @@ TIER_WORDS = {
     "anonymous": "anonymous",
 }
 APPROVAL_NAMES = {
-    "first": "The first round waits for approval, later ones launch by themselves",
-    "always": "Every round waits for approval",
-    "never": "None: all launch by themselves",
+    "first": "The first round, later ones launch by themselves",
+    "always": "Every round",
+    "never": "None, all launch by themselves",
+}
+APPROVAL_WORDS = {
+    "first": "The first round waits for approval; later ones launch by themselves.",
+    "always": "Every round waits for approval before it launches.",
+    "never": "Rounds launch by themselves.",
 }
 BY_NAMES = {
     cadence.DAY: "The same day of the month, such as the 6th",
@@ -66,6 +71,11 @@ def asked(mark: str, label: str, text: str, yes: str) -> bool:
                 st.session_state.pop(ASKED, None)
                 st.rerun()
     return sure
+
+
+def a_day(day: date) -> str:
+    """ "Sunday 28 February 2027"."""
+    return f"{day:%A} {clock.show_date(day)}"
 
 
 def days(found) -> str:
@@ -153,15 +163,19 @@ def save(first: date | None, **chosen) -> None:
     run("The programme is saved.", programme.save, first=first, **chosen)
 
 
-def shifted(coming: programme.Upcoming) -> list[str]:
+def notes(coming: programme.Upcoming) -> list[str]:
     """Why a round does not open or close on the day that the rule names."""
     dates, out = coming.dates, []
+    if dates.moved:
+        out.append("Its date was moved by hand.")
     if dates.opening_shifted:
-        out.append(
-            f"Opening moved from {dates.wanted:%A} {clock.show_date(dates.wanted)}: {dates.opening_shifted}."
-        )
+        out.append(f"Opening moved from {a_day(dates.wanted)}: {dates.opening_shifted}.")
     if dates.closing_shifted:
-        out.append(f"Closing moved to the next working day: {dates.closing_shifted}.")
+        out.append(f"Closing moved from {a_day(dates.closing_wanted)}: {dates.closing_shifted}.")
+    if coming.late_since:
+        out.append(
+            f"It should have opened on {clock.show_instant(coming.late_since)}: it opens late and keeps its full length."
+        )
     return out
 
 
@@ -170,12 +184,9 @@ def card(coming: programme.Upcoming, view: programme.View) -> None:
     dates = coming.dates
     with st.container(border=True):
         st.subheader(f"Round {coming.number}", anchor=False)
-        st.text(
-            f"Opens {clock.show_date(dates.opens_at)}, closes {clock.show_date(dates.closes_at)}"
-            + (" (date moved by hand)" if dates.moved else "")
-        )
-        for words in shifted(coming):
-            st.text(words)
+        st.text(f"Opens {clock.show_date(dates.opens_at)}, closes {clock.show_date(dates.closes_at)}")
+        if found := notes(coming):
+            st.text(" ".join(found))
         if coming.reminders:
             st.text(f"Reminders to those who have not answered: {days(coming.reminders)}")
         if coming.round_id is not None:
@@ -190,7 +201,7 @@ def draft(coming: programme.Upcoming, view: programme.View) -> None:
         st.error("It could not launch. It is tried again every minute.", icon=":material/error:")
         st.text(coming.trouble)
         st.text(
-            f"If nothing is done by {clock.show_instant(coming.dates.latest)}, this round is left out. "
+            f"If nothing is done by {clock.show_instant(coming.latest)}, this round is left out. "
             "Edit or check it on the Rounds page."
         )
     if coming.needs_approval:
@@ -251,17 +262,18 @@ def summary(view: programme.View) -> None:
         "working day."
     )
     st.text(
-        f"Each round asks {like}, with every question under its own name and in its present wording. "
+        f"Each round asks {like}, in the wordings that the Instrument page has when it launches, so that trends go on. "
         f"It is {TIER_WORDS[asks.tier]}, and a group is shown from {asks.threshold} answers."
     )
+    many = "1 reminder" if view.reminders == 1 else f"{view.reminders or 'No'} reminders"
     st.text(
-        f"{view.reminders or 'No'} reminders, at least {view.gap_days} days apart. "
-        "Reminders and quiet days are set on the Messages page."
+        f"{many}, at least {view.gap_days} days apart. Reminders and quiet days are set on the Messages page. "
+        f"{APPROVAL_WORDS[view.approval]}"
     )
 
 
-def running(view: programme.View) -> None:
-    """Pause and resume, and what holds the programme up."""
+def standing(view: programme.View) -> None:
+    """What holds the programme up, and the way on when it is paused."""
     if view.trouble:
         st.error("The programme is held up. It is tried again every minute.", icon=":material/error:")
         st.text(view.trouble)
@@ -273,7 +285,11 @@ def running(view: programme.View) -> None:
         )
         if st.button("Resume the programme", key="programme_resume", type="primary"):
             run("The programme goes on.", programme.resume)
-    elif asked(
+
+
+def pausing() -> None:
+    """Pause a programme that runs."""
+    if asked(
         "pause",
         "Pause the programme",
         "Nothing more will be drafted or launched until it is resumed. An open round goes on to its close.",
@@ -298,7 +314,7 @@ def main() -> None:
         form(None)
     else:
         summary(view)
-        running(view)
+        standing(view)
         st.header("The next four rounds", anchor=False)
         for coming in view.upcoming:
             card(coming, view)
@@ -314,6 +330,8 @@ def main() -> None:
                 )
         with st.expander("Change the programme"):
             form(view)
+        if view.paused_at is None:
+            pausing()
     st.header("Same again now", anchor=False)
     st.text(
         "Draft a round like the last one today, outside the programme. The programme keeps its dates, but two rounds are "

@@ -22,7 +22,7 @@ from engagement.rounds import cadence, programme, verbs
 log = logging.getLogger("engagement.autopilot")
 # How long a programme is left alone when nothing is due: what people change elsewhere (quiet days, a draft, a round
 # closed by hand) is noticed after that at the latest.
-LOOK = timedelta(hours=6)
+LOOK = timedelta(hours=1)
 # How soon a round that is held up is tried again.
 REST = timedelta(minutes=1)
 UNEXPECTED = (
@@ -115,7 +115,7 @@ def _next(session: Session, found: Programme, last: int) -> datetime | None:
 
 def _drafted(session: Session, found: Programme, turn: ProgrammeTurn) -> datetime | None:
     """Follow a drafted round to its launch. Returns and raises as `_step` needs it."""
-    round_ = session.exec(select(Round).where(Round.public_id == turn.public_id)).first()
+    round_ = programme.round_of(session, turn)
     if round_ is None:
         programme.skip_turn(session, WORKER, found, turn, "Its draft was deleted.")
         return None

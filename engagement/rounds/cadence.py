@@ -70,8 +70,8 @@ class Rule:
 class Dates:
     """One turn: when its round opens and closes (UTC), and why not on the days that the rule names.
 
-    `wanted` is the day by the rule, or the one it was moved to. The reasons are such as "a bank holiday", None where a
-    day stands as it was wanted.
+    `wanted` is the day by the rule, or the one it was moved to; `closing_wanted` lies the rule's length after the
+    opening. The reasons are such as "a bank holiday", None where a day stands as it was wanted.
     """
 
     turn: int
@@ -81,6 +81,7 @@ class Dates:
     moved: bool = False
     opening_shifted: str | None = None
     closing_shifted: str | None = None
+    closing_wanted: date | None = None
 
     @property
     def latest(self) -> datetime:
@@ -88,8 +89,10 @@ class Dates:
         return self.opens_at + (self.closes_at - self.opens_at) / 2
 
 
-def check(rule: Rule, own: Collection[date] = (), moved: Mapping[int, date] | None = None) -> None:
-    """Raise `Invalid`, with one line for each fault, for a rule that cannot be run."""
+def check(
+    rule: Rule, own: Collection[date] = (), moved: Mapping[int, date] | None = None, after: int = 0
+) -> None:
+    """Raise `Invalid`, with one line for each fault, for a rule that cannot be run from the turn after `after` on."""
     faults = []
     if not 1 <= rule.every <= 24:
         faults.append("Choose between 1 and 24 months from one round to the next")
@@ -100,7 +103,7 @@ def check(rule: Rule, own: Collection[date] = (), moved: Mapping[int, date] | No
     if not (quiet.MORNING <= rule.opens < quiet.EVENING and quiet.MORNING <= rule.closes <= quiet.EVENING):
         faults.append("Rounds open and close between 8am and 6pm")
     if not faults:
-        ahead = next_dates(rule, rule.turn - 1, own, moved or {}, LOOKED_AT)
+        ahead = next_dates(rule, after, own, moved, LOOKED_AT)
         for one, following in pairwise(ahead):
             if following.opens_at <= one.closes_at:
                 faults.append(
@@ -157,7 +160,8 @@ def _nth(day: date) -> int:
 
 def _dates(rule: Rule, turn: int, wanted: date, moved: bool, own: Collection[date]) -> Dates:
     opening, why_opening = working_day(wanted, own)
-    closing, why_closing = working_day(opening + timedelta(days=rule.days), own)
+    closing_wanted = opening + timedelta(days=rule.days)
+    closing, why_closing = working_day(closing_wanted, own)
     return Dates(
         turn=turn,
         wanted=wanted,
@@ -166,6 +170,7 @@ def _dates(rule: Rule, turn: int, wanted: date, moved: bool, own: Collection[dat
         moved=moved,
         opening_shifted=why_opening,
         closing_shifted=why_closing,
+        closing_wanted=closing_wanted,
     )
 
 
@@ -218,12 +223,14 @@ def late(planned: Dates, now: datetime, own: Collection[date] = ()) -> Dates | N
         return None
     closes = planned.closes_at.astimezone(clock.LONDON)
     days_late = clock.london_date(opening) - clock.london_date(planned.opens_at)
-    closing, why = working_day(closes.date() + days_late, own)
+    closing_wanted = closes.date() + days_late
+    closing, why = working_day(closing_wanted, own)
     return replace(
         planned,
         opens_at=opening,
         closes_at=instant(closing, closes.time(), last=True),
         closing_shifted=why,
+        closing_wanted=closing_wanted,
     )
 
 

@@ -38,12 +38,15 @@ USUAL_LENGTH = 28
 class Upcoming:
     """A round to come. `round_id` and the rest are known once it is drafted; `number` is a forecast until then.
 
-    `reminders` are the days on which people who have not answered are reminded, as things stand.
+    `reminders` are the days on which people who have not answered are reminded, as things stand. Of a round that is
+    late, `late_since` is when it should have opened, and `dates` are those that it can have now.
     """
 
     number: int
     dates: Dates
     reminders: tuple[datetime, ...]
+    latest: datetime
+    late_since: datetime | None = None
     round_id: int | None = None
     title: str | None = None
     needs_approval: bool = False
@@ -105,7 +108,7 @@ def read(session: Session, actor: Actor, body_id: int) -> View | None:
     upcoming = [_drafted(session, programme, last, draft, mail, own)] if draft else []
     number = verbs.next_number(session, body_id)
     for place, dates in enumerate(ahead[: AHEAD - len(upcoming)]):
-        upcoming.append(Upcoming(number + place, dates, _reminders(mail, own, dates)))
+        upcoming.append(Upcoming(number + place, dates, _reminders(mail, own, dates), dates.latest))
     return View(
         rule=rule,
         lead_days=programme.lead_days,
@@ -126,11 +129,14 @@ def read(session: Session, actor: Actor, body_id: int) -> View | None:
 
 def _drafted(session, programme, turn, round_, mail, own) -> Upcoming:
     """The turn whose draft is there, with the dates that the draft has now."""
-    dates = planned(turn, round_)
+    due = planned(turn, round_)
+    dates = cadence.late(due, clock.now(), own) or due
     return Upcoming(
         number=round_.number,
         dates=dates,
         reminders=_reminders(mail, own, dates),
+        latest=due.latest,
+        late_since=due.opens_at if dates.opens_at > due.opens_at else None,
         round_id=round_.id,
         title=round_.title,
         needs_approval=needs_approval(session, programme, turn),
@@ -191,17 +197,21 @@ def last_turn(session: Session, programme_id: int) -> ProgrammeTurn | None:
     ).first()
 
 
+def round_of(session: Session, turn: ProgrammeTurn) -> Round | None:
+    """The turn's round; None where it has none, or its draft was deleted."""
+    return session.exec(select(Round).where(Round.public_id == turn.public_id)).first()
+
+
 def drafted(session: Session, turn: ProgrammeTurn | None) -> Round | None:
     """The turn's round while it is a draft; None once it was launched or deleted."""
     if turn is None or turn.state != "drafted":
         return None
-    return session.exec(
-        select(Round).where(Round.public_id == turn.public_id, Round.state == "draft")
-    ).first()
+    round_ = round_of(session, turn)
+    return round_ if round_ is not None and round_.state == "draft" else None
 
 
 def planned(turn: ProgrammeTurn, round_: Round | None = None) -> Dates:
-    """A turn's dates as they were planned, or as somebody changed them on its draft."""
+    """A turn's dates as they were planned, or as its round has them."""
     opens, closes = turn.opens_at, turn.closes_at
     if round_ is not None and round_.opens_at and round_.closes_at:
         opens, closes = round_.opens_at, round_.closes_at
@@ -297,7 +307,16 @@ def save(
         rule = replace(old.rule, days=days, opens=opens, closes=closes)
     else:
         moved = {}
-    _check(session, body_id, programme, rule, moved, lead_days, approval, tier, threshold, instrument_id)
+    faults = []
+    if old is None or first != old.next_wanted:
+        faults += _day_faults(session, programme, first, "next")
+    faults += _faults(session, body_id, lead_days, approval, tier, threshold, instrument_id)
+    try:
+        cadence.check(rule, settings.quiet_days(session, body_id), moved, last.turn if last else 0)
+    except Invalid as error:
+        faults += error.problems
+    if faults:
+        raise Invalid("; ".join(faults), faults)
     programme.rule = rule.as_json()
     programme.moved = {str(turn): day.isoformat() for turn, day in moved.items()}
     programme.lead_days, programme.approval = lead_days, approval
@@ -358,12 +377,9 @@ def change(session: Session, actor: Actor, body_id: int, **given) -> View:
     return save(session, actor, body_id, **now)
 
 
-def _check(
-    session, body_id, programme, rule, moved, lead_days, approval, tier, threshold, instrument_id
-) -> None:
+def _faults(session, body_id, lead_days, approval, tier, threshold, instrument_id) -> list[str]:
+    """What is wrong with a programme's settings other than its rule."""
     faults = []
-    if programme.rule is None or rule.first != rule_of(programme).first:
-        faults += _day_faults(session, body_id, rule.first, "next")
     if not 1 <= lead_days <= 60:
         faults.append("Rounds are drafted between 1 and 60 days ahead")
     if approval not in APPROVALS:
@@ -376,27 +392,22 @@ def _check(
         instrument = session.get(Instrument, instrument_id)
         if instrument is None or instrument.body_id != body_id:
             faults.append("There is no such instrument in this body")
-    try:
-        cadence.check(rule, settings.quiet_days(session, body_id), moved)
-    except Invalid as error:
-        faults += error.problems
-    if faults:
-        raise Invalid("; ".join(faults), faults)
+    return faults
 
 
-def _day_faults(session: Session, body_id: int, day: date, which: str) -> list[str]:
-    """Why a round cannot open on a day: it has gone, or another round is due before it is closed."""
+def _day_faults(session: Session, programme: Programme, day: date, which: str) -> list[str]:
+    """Why a round cannot open on a day: it has gone, or the round before is open then."""
     if day < clock.today():
         return [f"The {which} round must open from today on"]
-    programme = of(session, body_id)
     last = last_turn(session, programme.id)
-    if last is not None and last.state != "skipped":
-        ends = clock.london_date(planned(last, drafted(session, last)).closes_at)
-        if day <= ends:
-            return [
-                f"The round before is open until {clock.show_date(ends)}: choose a day after that for the {which} one"
-            ]
-    return []
+    if last is None or last.state == "skipped":
+        return []
+    ends = clock.london_date(planned(last, round_of(session, last)).closes_at)
+    if day > ends:
+        return []
+    return [
+        f"The round before is open until {clock.show_date(ends)}: choose a day after that for the {which} one"
+    ]
 
 
 def move(session: Session, actor: Actor, body_id: int, turn: int, day: date) -> View:
@@ -412,13 +423,13 @@ def move(session: Session, actor: Actor, body_id: int, turn: int, day: date) -> 
     # What was moved further on was moved from days that now are others.
     moved = {other: at for other, at in moved.items() if other < turn} | {turn: day}
     before = cadence.next_dates(rule, turn - 2, own, moved, 2)
-    if faults := _day_faults(session, body_id, day, "moved"):
+    if faults := _day_faults(session, programme, day, "moved"):
         raise Invalid(faults[0], faults)
     if before[0].turn == turn - 1 and before[1].opens_at <= before[0].closes_at:
         raise Invalid(
             f"The round before closes on {clock.show_date(before[0].closes_at)}: choose a day after that."
         )
-    cadence.check(rule, own, moved)
+    cadence.check(rule, own, moved, turn - 1)
     return _keep_moved(session, actor, programme, moved, "programme.move", turn=turn, day=day.isoformat())
 
 
