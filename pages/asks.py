@@ -170,7 +170,8 @@ def reply_to(ask: ledger.Ask) -> None:
 def balance_tab() -> None:
     """What is asked and what is given, in all and per practice."""
     total = requests.in_all(balance)
-    st.text(drawing.balance_sentence(total, len(balance), here.words))
+    st.text(drawing.asked_sentence(total, here.words))
+    st.text(drawing.wanted_sentence(total, len(balance), here.words))
     chart = drawing.balance_chart(total, len(balance), here.words, show.theme())
     st.vega_lite_chart(
         chart.to_dict(),
@@ -207,13 +208,20 @@ def requests_tab() -> None:
             "Kind": requests.KIND_NAMES[each.kind],
             "Due by": show_date(each.due_on) if each.due_on else "",
             "Asked of": str(len(each.given)),
-            "Gave it": str(sum(gave is True for gave in each.given.values())),
+            "Gave it": gave_it(each),
         }
         for each in logged
     ]
     show.table(pd.DataFrame(rows), alt="Requests of the body, newest first")
     if lead:
         change_one()
+
+
+def gave_it(request: requests.Request) -> str:
+    """How many gave what was asked, where somebody has noted it."""
+    if all(gave is None for gave in request.given.values()):
+        return "not noted"
+    return str(sum(gave is True for gave in request.given.values()))
 
 
 def log_one() -> None:
@@ -309,12 +317,13 @@ def said_tab() -> None:
             st.text("All members will read it. Do not name people.")
             if st.form_submit_button("Publish it", type="primary"):
                 run("Members can read it.", answers.publish_action, here.body.id, said=heard, did=did)
-    for each in actions:
-        with st.container(border=True):
-            show.note(f"Published by {each.published_by}, {show_date(each.published_at)}")
-            st.text(each.said)
-            if st.button("Take it off", key=f"asks_off_{each.id}"):
-                run("Members no longer read it.", answers.remove_action, each.id)
+    if actions:
+        with st.expander("Take one off again"):
+            for each in actions:
+                show.note(f"Published by {each.published_by}, {show_date(each.published_at)}")
+                st.text(each.said)
+                if st.button("Take it off", key=f"asks_off_{each.id}"):
+                    run("Members no longer read it.", answers.remove_action, each.id)
 
 
 here = frame_tools.current()

@@ -125,7 +125,7 @@ def asks(here, found: list[ledger.Ask], said: list, total: requests.Balance, pra
     """What practices asked, how it stands, and what was done."""
     st.header("You said, we did", anchor=False)
     st.text(drawing.summary(found, clock.today()))
-    st.text(drawing.balance_sentence(total, practices, here.words))
+    st.text(drawing.wanted_sentence(total, practices, here.words))
     drawing.you_said(said, MOST_SAID)
     frame_tools.link_to("asks.py", "All asks, with what is asked each way", ":material/forum:")
 

@@ -106,19 +106,16 @@ def make(database: Database, actor: Actor, body_id: int, tokens: Mapping[int, st
             said="We never hear what became of what we told you.",
             did="Each ask now has a day by which it is answered, and the answers stand here.",
         )
-        for kind, title, days in (
-            ("data", "Winter plans, one a practice", 120),
-            ("time", "A GP for the prescribing group", 90),
+        everybody = [f"DM{number:04d}" for number in tokens]
+        for kind, title, days, gave in (
+            ("data", "Winter plans, one a practice", 120, everybody[:31]),
+            ("time", "A GP for the prescribing group", 90, everybody[::5]),
         ):
-            requests.log_request(
-                session,
-                actor,
-                body_id,
-                kind=kind,
-                title=title,
-                practices=[f"DM{number:04d}" for number in tokens],
-                asked_on=clock.today() - timedelta(days=days),
+            asked_on = clock.today() - timedelta(days=days)
+            request = requests.log_request(
+                session, actor, body_id, kind=kind, title=title, practices=everybody, asked_on=asked_on
             )
+            requests.set_given(session, actor, request, gave)
 
 
 def _ago(days: int):

@@ -94,7 +94,7 @@ def you_said(said: Sequence[said_done.Said], most: int | None = None) -> None:
             st.text(each.did)
             if each.rated:
                 st.text(
-                    f"Rated {each.rated:.1f} of 5 by {_many(each.raters, 'member', 'members')} of those who asked."
+                    f"Rated {each.rated:.1f} of 5 by {_many(each.raters, 'member', 'members')} of those who asked or endorsed."
                 )
 
 
@@ -165,19 +165,21 @@ def balance_alt(total: requests.Balance, practices: int, words: Mapping[str, str
     return f"Bar chart of what is asked each way, for each {words['practice']} on average: {said}."
 
 
-def balance_sentence(total: requests.Balance, practices: int, words: Mapping[str, str]) -> str:
-    """What is asked and given in all, in words. Counts of surveys and meetings are of askings, one a practice."""
-    body = words["body"]
-    asked = (
-        f"{_many(total.asked, 'ask', 'asks')} of the {body}: {total.answered} answered, {total.done} done, "
+def asked_sentence(total: requests.Balance, words: Mapping[str, str]) -> str:
+    """What became of what was asked of the body, in words."""
+    return (
+        f"{_many(total.asked, 'ask', 'asks')} of the {words['body']}: {total.answered} answered, {total.done} done, "
         f"{total.waiting} waiting."
     )
+
+
+def wanted_sentence(total: requests.Balance, practices: int, words: Mapping[str, str]) -> str:
+    """What the body asked of a practice, on average, in words."""
     each = max(practices, 1)
-    wanted = (
-        f"Of each {words['practice']} the {body} asked, on average, {total.surveys / each:.1f} surveys, "
+    return (
+        f"Of each {words['practice']} the {words['body']} asked, on average, {total.surveys / each:.1f} surveys, "
         f"{total.meetings / each:.1f} meetings and {total.requests / each:.1f} other things."
     )
-    return f"{asked} {wanted}"
 
 
 def balance_table(lines: Sequence[requests.Balance], words: Mapping[str, str]) -> pandas.DataFrame:
@@ -200,7 +202,7 @@ def balance_table(lines: Sequence[requests.Balance], words: Mapping[str, str]) -
                 "Meetings (came to)": f"{line.meetings} ({line.came})",
                 "Other requests (gave)": f"{line.requests} ({line.given})",
             }
-            for line in (*lines, total)
+            for line in (total, *lines)
         ]
     )
 
