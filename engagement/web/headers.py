@@ -6,6 +6,7 @@ import base64
 import hashlib
 import logging
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -45,12 +46,18 @@ _BENEATH_PLAIN = tuple(f"{path}/" for path in _PLAIN)
 # Here no cookie is read or set, so that nothing can say which browser or colleague answered.
 COOKIELESS = ("/a/", "/m/", "/r/", "/plain/")
 PROBES = ("/healthz", "/readyz")
-CLOSED = ("/_stcore/metrics", "/_stcore/agent")
+# Counts and automation of Streamlit's, and its own way of signing in, which we do not use.
+CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/auth/login", "/auth/logout", "/oauth2callback")
+SAFE = ("GET", "HEAD", "OPTIONS")
+# Bytes of a body: an upload has 10 MB and what stands around it; nothing else that Streamlit takes is large.
+LARGEST_UPLOAD = 11 * 1024 * 1024
+LARGEST_OTHER = 64 * 1024
 # Streamlit's files, which hold no data, and its own small requests.
 ASSETS = ("/static/", "/component/", "/_stcore/")
 ASSET_FILES = ("/favicon.png", "/favicon.ico", "/manifest.json", "/robots.txt")
 # What Streamlit keeps in memory for a page: downloads and pictures made from data, and uploads.
 PRIVATE = ("/media/", "/_stcore/upload_file")
+NOT_FROM_US = "This did not come from a page of ours. Nothing was done."
 PLAIN_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -172,6 +179,42 @@ def _default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
+def _is_private(path: str) -> bool:
+    """Whether a path leads to what Streamlit keeps in memory for a page, at whatever depth it is asked for."""
+    return any(private in path for private in PRIVATE)
+
+
+def _declared(headers: Mapping[str, str]) -> int:
+    """The length of a body as its sender says; nothing where that is no number."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """A receiver that hangs up on a body larger than it was said to be, before anything parses it."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+        return message if seen <= most else {"type": "http.disconnect"}
+
+    return bounded
+
+
+async def _close(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
+
+
+def _places(error: Exception) -> str:
+    """Where an error came from, without what it says."""
+    return "".join(traceback.format_tb(error.__traceback__))
+
+
 class Guard:
     """The one middleware of ours, outermost, for HTTP and WebSocket alike.
 
@@ -204,8 +247,11 @@ class Guard:
             headers = Headers(scope=scope)
             host = headers.get("host")
             if not (self.site.is_our_host(host) and self.site.is_our_origin(headers.get("origin"), host)):
-                await receive()
-                await send({"type": "websocket.close", "code": 1008})
+                await _close(receive, send)
+                return
+            # A page is drawn over its socket, and each costs memory: strangers get none.
+            if await self._stands(headers) != "live":
+                await _close(receive, send)
                 return
             await self.app(scope, receive, send)
             return
@@ -217,9 +263,20 @@ class Guard:
         if path.startswith(COOKIELESS):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"cookie"]}
         plain = is_plain(path)
-        send = self._with_headers(send, path, plain, host)
+        send, started = self._with_headers(send, path, plain, host)
         answer = await self._answer(scope, headers, path, plain, host)
-        await (answer or (self._plain if plain else self.app))(scope, receive, send)
+        if not plain and scope["method"] not in SAFE:
+            receive = _bounded(receive, LARGEST_UPLOAD if _is_private(path) else LARGEST_OTHER)
+        try:
+            await (answer or (self._plain if plain else self.app))(scope, receive, send)
+        except Exception as error:
+            if not plain or started:
+                raise
+            # What it says may quote a link or an answer: the log gets its kind and place, the browser neither.
+            log.error("A plain page failed: %s\n%s", type(error).__name__, _places(error))
+            await PlainTextResponse("Something went wrong on our side. Try again in a few minutes.", 500)(
+                scope, receive, send
+            )
 
     async def _answer(self, scope: Scope, headers: Headers, path: str, plain: bool, host: str | None):
         if path in PROBES:
@@ -227,20 +284,21 @@ class Guard:
         if not self.site.is_our_host(host):
             return PlainTextResponse("This service does not answer under that name.", 400)
         if plain:
-            return None
+            ours = scope["method"] in SAFE or path.startswith(COOKIELESS) or self.site.came_from_us(headers)
+            return None if ours else PlainTextResponse(NOT_FROM_US, 403)
         if any(path == closed or path.startswith(closed + "/") for closed in CLOSED):
             return PlainTextResponse("Not found", 404)
-        private = path.startswith(PRIVATE)
+        private = _is_private(path)
+        if scope["method"] not in SAFE:
+            if not self.site.came_from_us(headers):
+                return PlainTextResponse(NOT_FROM_US, 403)
+            if _declared(headers) > (LARGEST_UPLOAD if private else LARGEST_OTHER):
+                return PlainTextResponse("This is larger than can be taken.", 413)
         document = scope["method"] in ("GET", "HEAD") and is_document(path)
         if not private and not document:
             return None
-        cookies = cookie_parser(headers.get("cookie", ""))
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(8)
-        try:
-            standing = await anyio.to_thread.run_sync(self._standing, cookies, limiter=self._limiter)
-        except SQLAlchemyError as error:
-            log.error("Sessions cannot be read: %s", type(error).__name__)
+        standing = await self._stands(headers)
+        if standing is None:
             return PlainTextResponse("The service cannot reach its database. Try again in a minute.", 503)
         if standing == "live":
             return None
@@ -254,6 +312,17 @@ class Guard:
             "/sign-in" + (f"?next={quote(wanted, safe='')}" if wanted != "/" else ""), 303
         )
 
+    async def _stands(self, headers: Headers) -> str | None:
+        """How the request's cookies stand; None when that cannot be looked up."""
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(8)
+        cookies = cookie_parser(headers.get("cookie", ""))
+        try:
+            return await anyio.to_thread.run_sync(self._standing, cookies, limiter=self._limiter)
+        except SQLAlchemyError as error:
+            log.error("Sessions cannot be read: %s", type(error).__name__)
+            return None
+
     def _look_up(self, cookies: Mapping[str, str]) -> str:
         secure = self.config.secure
         if not cookies.get(sessions.cookie_name(secure)):
@@ -264,12 +333,19 @@ class Guard:
                 return "stranger"
             return "password" if sessions.must_change_password(session, actor) else "live"
 
-    def _with_headers(self, send: Send, path: str, plain: bool, host: str | None) -> Send:
+    def _with_headers(self, send: Send, path: str, plain: bool, host: str | None) -> tuple[Send, list[bool]]:
+        """A sender that adds our headers, and a list that is empty until the answer has begun."""
+        started: list[bool] = []
+
         async def wrapped(message: Message) -> None:
             if message["type"] == "http.response.start":
+                started.append(True)
                 headers = MutableHeaders(scope=message)
                 headers["x-content-type-options"] = "nosniff"
                 headers["cross-origin-opener-policy"] = "same-origin"
+                headers["cross-origin-resource-policy"] = "same-origin"
+                headers["permissions-policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
+                headers["x-frame-options"] = "DENY"
                 if self.config.secure:
                     headers["strict-transport-security"] = "max-age=31536000"
                 if plain:
@@ -278,10 +354,12 @@ class Guard:
                 else:
                     ours = self.site.socket_host(host)
                     headers["content-security-policy"] = streamlit_policy(ours, secure=self.config.secure)
+                    if _is_private(path):
+                        headers["cache-control"] = "no-store"
                 # Staff pages keep the origin, which their POST is checked by; a link goes to nobody.
                 headers["referrer-policy"] = "no-referrer" if path.startswith(COOKIELESS) else "same-origin"
                 if path.startswith(COOKIELESS) and "set-cookie" in headers:
                     del headers["set-cookie"]
             await send(message)
 
-        return wrapped
+        return wrapped, started

@@ -9,7 +9,10 @@ LOGGERS = ("uvicorn.access", "uvicorn.error", "uvicorn.asgi", "uvicorn")
 
 
 class NoLinks(logging.Filter):
-    """Drops every line that mentions a path of the answer form, a member's own page or the members' results, address and time included."""
+    """Drops every line that mentions a path with a link in it, address and time included.
+
+    Those are the answer form, a member's own page, the members' results, and links and codes to sign in with.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a line to be dropped."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,20 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from engagement.access import sessions
+from engagement import web
+from engagement.access import Role, sessions
 from engagement.models import Account
-from engagement.web.headers import Guard, inline_hashes, is_document
+from engagement.web.headers import (
+    COOKIELESS,
+    LARGEST_OTHER,
+    LARGEST_UPLOAD,
+    Guard,
+    inline_hashes,
+    is_document,
+)
+from tests.web.conftest import US
 
+SOCKET = "ws://localhost:8501/_stcore/stream"
 STRICT = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -127,7 +138,7 @@ def test_a_password_to_change_comes_first(whole, cookies, database, lead):
 def test_files_in_memory_need_a_session(whole, cookies, path):
     """Downloads made from data, and uploads, are closed to strangers."""
     assert whole().get(path).status_code == 401
-    assert whole().put(path).status_code == 401
+    assert whole().put(path, headers=US).status_code == 401
     assert whole(cookies=cookies).get(path).text == "the app"
 
 
@@ -140,9 +151,19 @@ def test_assets_need_no_session(whole, path):
     assert whole().get(path).text == "the app"
 
 
-@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/", "/_stcore/agent/interact"])
-def test_metrics_are_closed(whole, cookies, path):
-    """How many sessions there are is nobody's business, signed in or not."""
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/metrics",
+        "/_stcore/metrics/",
+        "/_stcore/agent/interact",
+        "/auth/login",
+        "/auth/logout",
+        "/oauth2callback",
+    ],
+)
+def test_what_we_do_not_use_is_closed(whole, cookies, path):
+    """How many sessions there are is nobody's business, and Streamlit's own sign-in is not ours, signed in or not."""
     assert whole(cookies=cookies).get(path).status_code == 404
 
 
@@ -193,26 +214,49 @@ def test_a_public_address_answers_under_its_name_only(whole, config, lead):
         ("https://evil.example", False),
     ],
 )
-def test_sockets_need_our_origin(whole, origin, passes):
+def test_sockets_need_our_origin(whole, cookies, origin, passes):
     """A WebSocket is opened by our own pages only: no origin and other local ports, which Streamlit lets in, are out."""
     headers = {"origin": origin} if origin else {}
     if passes:
-        with whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers) as socket:
+        with whole(cookies=cookies).websocket_connect(SOCKET, headers=headers) as socket:
             assert socket.receive_text() == "hello"
         return
     with (
         pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
-        whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers),
+        whole(cookies=cookies).websocket_connect(SOCKET, headers=headers),
     ):
         pass
 
 
-def test_sockets_need_our_host(whole):
+@pytest.mark.parametrize(
+    "sent", [{}, {"sid": "forged"}, {"__Host-sid": "forged"}], ids=["none", "forged", "other"]
+)
+def test_sockets_need_a_live_session(whole, cookies, sent):
+    """Our own origin is not enough: without a session, with a forged one, or with one that has ended, none is opened."""
+    with (
+        pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
+        whole(cookies=sent).websocket_connect(SOCKET, headers=US),
+    ):
+        pass
+
+
+def test_an_ended_session_opens_no_socket(whole, cookies, database):
+    """Who has signed out opens no further socket with the old cookie."""
+    with database.session() as session:
+        sessions.sign_out(session, cookies, secure=False)
+    with (
+        pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
+        whole(cookies=cookies).websocket_connect(SOCKET, headers=US),
+    ):
+        pass
+
+
+def test_sockets_need_our_host(whole, cookies):
     """A socket under another name is refused even if its origin matches that name."""
     headers = {"origin": "http://evil.example", "host": "evil.example"}
     with (
         pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
-        whole().websocket_connect("ws://localhost:8501/_stcore/stream", headers=headers),
+        whole(cookies=cookies).websocket_connect(SOCKET, headers=headers),
     ):
         pass
 
@@ -247,3 +291,120 @@ def test_answer_pages_are_cut_off_from_cookies(config):
     for path, seen in (("/a/x/y", "none"), ("/plain/style.css", "none"), ("/sign-in", "sid=secret")):
         reply = client.get(path)
         assert reply.text == seen and ("set-cookie" in reply.headers) is (seen != "none")
+
+
+# What stands in for a part of a path, where any word will not do.
+PARTS = {"release_id:int": "1", "body_id:int": "1", "name": "style.css", "rest:path": "x"}
+
+
+def _paths(config) -> dict[str, set[str]]:
+    """Every plain route with its parts filled in, and its methods."""
+    return {
+        re.sub(r"\{([^}]*)\}", lambda part: PARTS.get(part[1], "x"), route.path): route.methods
+        for route in web.routes(config)
+    }
+
+
+def test_every_route_is_locked_down(site, config):
+    """Whatever plain route is added: strict policy, no sniffing, no framing, no storing, no referrer from a link."""
+    client = site()
+    for path, methods in _paths(config).items():
+        for method in methods - {"HEAD"}:
+            reply = client.request(method, path, headers=US)
+            headers = reply.headers
+            assert headers["content-security-policy"] == STRICT, path
+            assert headers["x-content-type-options"] == "nosniff", path
+            assert headers["x-frame-options"] == "DENY", path
+            assert headers["cross-origin-resource-policy"] == "same-origin", path
+            cookieless = path.startswith(COOKIELESS)
+            assert headers["referrer-policy"] == ("no-referrer" if cookieless else "same-origin"), path
+            assert headers["cache-control"] == ("no-cache" if path.startswith("/plain/") else "no-store"), (
+                path
+            )
+            assert "set-cookie" not in headers or not cookieless, path
+            assert reply.status_code < 500, path
+
+
+def test_every_post_must_come_from_us(site, config):
+    """Each plain route that reads a cookie refuses a POST from another site, or from nowhere; the others read none."""
+    client = site()
+    refused = []
+    for path, methods in _paths(config).items():
+        if "POST" not in methods or path.startswith(COOKIELESS):
+            continue
+        refused.append(path)
+        for headers in (
+            {},
+            {"origin": "null"},
+            {"origin": "https://evil.example"},
+            {"origin": "http://localhost:3000"},
+            US | {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ):
+            assert client.post(path, data={"email": "x"}, headers=headers).status_code == 403, (path, headers)
+        assert (
+            client.post(path, data={"email": "x"}, headers=US).status_code != 403 or path == "/sign-in/demo"
+        )
+    assert {"/sign-in", "/sign-out", "/password"} <= set(refused)
+
+
+def test_cookies_are_held_to_https_one_host_and_no_script(site, config, demo):
+    """Behind https the session's cookie is `__Host-`, Secure, HttpOnly and SameSite; nothing else is set."""
+    public = replace(config, public_url="https://ccg.example.org")
+    client = site(settings=public, base_url="https://ccg.example.org")
+    reply = client.post(
+        "/sign-in/demo",
+        data={"account": str(demo[Role.LEAD])},
+        headers={"origin": "https://ccg.example.org"},
+    )
+    found = reply.headers.get_list("set-cookie")
+    assert len(found) == 1 and found[0].startswith("__Host-sid=")
+    flags = {flag.strip().lower() for flag in found[0].split(";")[1:]}
+    assert {"secure", "httponly", "samesite=lax", "path=/"} <= flags
+    assert not any(flag.startswith("domain") for flag in flags)
+    assert reply.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_uploads_come_from_us_and_are_bounded(whole, cookies):
+    """Nothing is uploaded from another site, and a body too large is refused before anything reads it."""
+    client, path = whole(cookies=cookies), "/_stcore/upload_file/x/y"
+    assert client.put(path, content=b"x", headers=US).status_code == 200
+    assert client.put(path, content=b"x", headers={"origin": "https://evil.example"}).status_code == 403
+    too_large = US | {"content-length": str(LARGEST_UPLOAD + 1)}
+    assert client.put(path, content=b"", headers=too_large).status_code == 413
+    assert client.post("/", content=b"x" * (LARGEST_OTHER + 1), headers=US).status_code == 413
+
+
+def test_a_body_larger_than_said_is_cut_off(config, cookies):
+    """A body that does not say its length is read up to the limit, and then the sender is gone."""
+    read = []
+
+    async def reader(scope, receive, send):
+        while (message := await receive())["type"] == "http.request":
+            read.append(len(message["body"]))
+            if not message.get("more_body"):
+                break
+        await PlainTextResponse("done")(scope, receive, send)
+
+    def pieces():
+        for _ in range(100):
+            yield b"x" * 4096
+
+    client = TestClient(Guard(reader, config), base_url="http://localhost:8501", cookies=cookies)
+    client.post("/component/x", content=pieces(), headers=US)
+    assert sum(read) <= LARGEST_OTHER
+
+
+def test_an_unexpected_error_says_nothing(config, everything_logged):
+    """A page that fails unexpectedly answers calmly under our headers; neither it nor the log quotes what went wrong."""
+
+    quoted = "-".join(("canary", "answer"))
+
+    async def broken(scope, receive, send):
+        raise RuntimeError(f"{quoted} of {scope['path']}")
+
+    client = TestClient(Guard(broken, config), base_url="http://localhost:8501")
+    reply = client.get(f"/a/x/{quoted}")
+    assert reply.status_code == 500 and reply.headers["content-security-policy"] == STRICT
+    assert quoted not in reply.text and quoted not in everything_logged.text
+    assert "RuntimeError" in everything_logged.text
