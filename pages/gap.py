@@ -21,7 +21,10 @@ Each point is a share or gap of one round, rounded to the nearest 5. Look first 
 - Two ranges that overlap do not mean “no change”. The change from round to round has its own test, and so has the
   trend over all rounds.
 - **“No clear change”** is the usual outcome of one step. It does not say that nothing changed.
-- **≥ 90 and ≤ 10** are as far as a share is ever shown. Nobody is shown as 100% or 0%.
+- **“At least” and “at most”** stand at the ends of what is ever shown: 90% and 10%, and nearer the middle in small groups.
+  Nobody is shown as 100% or 0%.
+- **“About”** stands before a figure that is rounded to the nearest 10 or 20, because a finer one would have let somebody's
+  answer be worked out. In some rounds the gap is shown so, and its two shares are not shown at all.
 - **“Not published”** means that the figure could point at people. It is not zero, and it gives no hint of the figure.
 - **“Not asked”** means that the round left the question out. **“Nobody invited”** means that a group was empty.
 """
@@ -29,8 +32,10 @@ Each point is a share or gap of one round, rounded to the nearest 5. Look first 
 PRINTED = """
 Every range is worked out from all counts that would print the same share, then widened to the next 5, so that it says
 no more about anybody than the share does. That makes it a little wider than a textbook would have it. “I do not know”
-and blank answers count as no answer. Both groups are published or neither; where neither is, the two together are shown
-if they are enough. The verdicts on change and trend come from the exact answers.
+and blank answers count as no answer. Both groups are published or neither. Before anything is published, every question is
+checked against a reader who knows who answered and holds any three other people's answers, over this round and all
+before it; where somebody's answer could be worked out, all questions are shown less exactly. The verdicts on change and
+trend come from the printed figures, so they tell no more than those; with few answers they seldom find a change.
 """
 
 
@@ -93,6 +98,26 @@ def behind(history, content, item) -> None:
             show.note(beside.weighting_sentence(content))
 
 
+def by_group(content, item) -> None:
+    """The breakdowns that this round published."""
+    found = beside.breakdowns(content, item)
+    if not found:
+        return
+    st.header(f"By group in round {content['round']['number']}", anchor=False)
+    show.note(
+        "Leaders and grassroots members together. Bars: the range had every member answered; where bars overlap "
+        "much, a difference may be chance. Small groups are merged so that nobody's answer can be worked out."
+    )
+    for by, groups in found:
+        st.subheader(safe_md(beside.breakdown_headline(item, by, groups)), anchor=False)
+        show.groups_chart(by, groups, item["item"])
+        with st.expander("The figures"):
+            show.table(
+                beside.breakdown_table(by, groups),
+                alt=f"Shares by {by} in round {content['round']['number']}",
+            )
+
+
 here = current()
 with here.database.reading() as session:
     status = read.status(session, here.actor, here.body.id)
@@ -102,7 +127,7 @@ st.title("Gap over time", anchor=False)
 if not history:
     st.text("There is nothing to draw yet. The first point appears once a round has closed and been checked.")
     for brief in status.checking:
-        st.info(sentences.checking_sentence(brief.number), icon=":material/hourglass_top:")
+        st.info(sentences.checking_sentence(brief.number, brief.checking), icon=":material/hourglass_top:")
     st.stop()
 
 keys = sentences.item_keys(history)
@@ -151,9 +176,10 @@ with right:
     )
 
 for brief in status.checking:
-    st.info(sentences.checking_sentence(brief.number), icon=":material/hourglass_top:")
+    st.info(sentences.checking_sentence(brief.number, brief.checking), icon=":material/hourglass_top:")
 
 last = next(content for content in reversed(history) if sentences.item_of(content, key) is newest)
+by_group(last, newest)
 behind(history, last, newest)
 
 if figures:

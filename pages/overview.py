@@ -14,7 +14,7 @@ from engagement.ui.safe import safe_md
 def notices(status: read.Status, lead: bool) -> None:
     """What is going on: rounds being checked, rounds open, and trouble for those who can do something about it."""
     for brief in status.checking:
-        st.info(sentences.checking_sentence(brief.number), icon=":material/hourglass_top:")
+        st.info(sentences.checking_sentence(brief.number, brief.checking), icon=":material/hourglass_top:")
     for brief in status.open:
         if brief.state == "launching":
             st.info(

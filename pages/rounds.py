@@ -9,7 +9,8 @@ import streamlit as st
 from engagement import clock
 from engagement.access import Role
 from engagement.errors import Invalid
-from engagement.rounds import verbs
+from engagement.releases import read
+from engagement.rounds import plans, verbs
 from engagement.rounds.checklist import OK, STOP, WARN
 from engagement.ui import frame_tools, live, show, steps
 from engagement.ui.safe import safe_md
@@ -31,6 +32,8 @@ STATES = {
     "cancelled": "Cancelled",
 }
 ICONS = {OK: ":material/check_circle:", WARN: ":material/warning:", STOP: ":material/block:"}
+TABLE_NAMES = {table.name: table.title for table in plans.TABLES[1:]}
+OUTLOOK = {plans.LIKELY: "Likely", plans.PARTLY: "In part", plans.UNLIKELY: "Not likely"}
 LEVELS = {OK: "Ready", WARN: "Warning", STOP: "Must be put right"}
 
 
@@ -75,6 +78,15 @@ def _fields(here, round_=None) -> dict | None:
             value=round_.threshold if round_ else here.body.threshold,
             help="10 unless there is a reason. Never below 5. It cannot be changed after launch.",
         )
+        wanted = list(plans.checked(round_.plan if round_ else None, tier))
+        tables = st.multiselect(
+            "Publish beside leaders and grassroots, most important first",
+            [table.name for table in plans.TABLES[1:]],
+            default=[name for name in wanted if name in TABLE_NAMES],
+            format_func=TABLE_NAMES.get,
+            help="Each table is checked at close so that no answer can be worked out; where one must go, the last goes "
+            "first. The list is part of the promise and cannot be changed after launch.",
+        )
         sent = st.form_submit_button("Save changes" if round_ else "Draft this round", type="primary")
     if not sent:
         return None
@@ -84,6 +96,7 @@ def _fields(here, round_=None) -> dict | None:
         "closes_at": _instant(close_day, close_at),
         "tier": chosen,
         "threshold": int(threshold),
+        "plan": [plans.STANDING, *tables],
     }
 
 
@@ -114,11 +127,13 @@ def _draft(here, round_) -> None:
         steps.run(here, "The draft is saved.", verbs.edit, round_.id, **fields)
     with here.database.reading() as session:
         checks = verbs.checklist(session, here.actor, round_.id)
+        expected = verbs.outlook(session, here.actor, round_.id)
     st.markdown("#### Before launch")
     for check in checks:
         with st.container(border=True):
             st.markdown(f"{ICONS[check.level]} **{LEVELS[check.level]}: {safe_md(check.title)}**")
             st.text(check.text)
+    _expected(expected)
     if any(check.level == STOP for check in checks):
         st.text("The round can be launched when nothing above must be put right.")
     elif steps.asked("launch", round_.id, "Launch the round", primary=True):
@@ -138,6 +153,27 @@ def _draft(here, round_) -> None:
                 steps.run(here, "The draft is deleted.", verbs.discard, round_.id)
 
 
+def _expected(tables: list[plans.Outlook]) -> None:
+    """What of the reporting plan is likely to be publishable."""
+    import pandas as pd
+
+    st.markdown("#### What will it be able to publish?")
+    st.text(
+        "From the roster and last round's response. At close each table is also checked against the answers "
+        "themselves, so that nobody's can be worked out; then a likely table may still be shown in part or not at all."
+    )
+    show.table(
+        pd.DataFrame(
+            {
+                "Table": [table.title for table in tables],
+                "Publishable": [OUTLOOK[table.level] for table in tables],
+                "Why": [table.text for table in tables],
+            }
+        ),
+        alt="The planned tables, most important first: whether each is likely to be publishable, and why.",
+    )
+
+
 def _receipt(here, round_) -> None:
     with here.database.reading() as session:
         receipt = verbs.receipt(session, here.actor, round_.id)
@@ -146,6 +182,11 @@ def _receipt(here, round_) -> None:
         st.text(
             f"{TIER_NAMES[promise['tier']]}. A group is shown from {promise['threshold']} answers. "
             f"{len(promise['items'])} questions, frozen on {clock.show_date(round_.launched_at)}."
+        )
+        tables = {table.name: table.title for table in plans.TABLES}
+        st.text(
+            "To be published, most important first: "
+            + ", ".join(tables[name] for name in plans.of_promise(promise))
         )
         for item in promise["items"]:
             show.quote(item["text"])
@@ -158,8 +199,12 @@ def _watch(here, seen: tuple) -> None:
     """Redraw the page when the worker has moved a round on."""
     with here.database.reading() as session:
         now = tuple((r.id, r.state) for r in verbs.rounds(session, here.actor, here.body.id))
+        progress = read.status(session, here.actor, here.body.id).checking
     if now != seen:
         st.rerun()
+    for brief in progress:
+        if brief.checking:
+            st.text(f"Round {brief.number} is being checked: {brief.checking} questions.")
     st.text("The worker is at it. This page follows by itself.")
 
 

@@ -14,12 +14,14 @@ HEADER = (
     "item",
     "wording_version",
     "statement",
+    "table",
     "figure",
     "mark",
     "invited_N",
     "answered_n_band",
     "percent_or_points",
     "cap",
+    "to_within",
     "interval_roster_low",
     "interval_roster_high",
     "interval_change_low",
@@ -31,6 +33,7 @@ HEADER = (
     "verdict_points",
 )
 NOT_ASKED = "not asked"
+STANDING = "standing"
 
 
 def release_csv(content: dict[str, Any]) -> str:
@@ -47,8 +50,18 @@ def history_csv(history: Sequence[dict[str, Any]]) -> str:
         here = {item["item"] for item in _items(content)}
         round_ = content["round"]
         rows += [
-            [round_["number"], round_["title"], round_["closed_on"], key, None, item["text"], None, NOT_ASKED]
-            + [None] * (len(HEADER) - 8)
+            [
+                round_["number"],
+                round_["title"],
+                round_["closed_on"],
+                key,
+                None,
+                item["text"],
+                None,
+                None,
+                NOT_ASKED,
+            ]
+            + [None] * (len(HEADER) - 9)
             for key, item in asked.items()
             if key not in here
         ]
@@ -63,11 +76,7 @@ def _items(content: dict[str, Any]) -> list[dict[str, Any]]:
 def _rows(content: dict[str, Any]) -> Iterator[list[Any]]:
     round_ = content["round"]
     for item in _items(content):
-        figures = dict(item["groups"])
-        if item.get("total") is not None:
-            figures["total"] = item["total"]
-        figures["gap"] = item["gap"]
-        for name, figure in figures.items():
+        for by, name, figure in _figures(content, item):
             yield [
                 round_["number"],
                 round_["title"],
@@ -75,17 +84,37 @@ def _rows(content: dict[str, Any]) -> Iterator[list[Any]]:
                 item["item"],
                 item["version"],
                 item["text"],
+                by,
                 name,
                 figure["mark"],
                 figure.get("N"),
-                figure.get("n"),
+                None if name == "gap" else figure.get("n"),
                 figure.get("points") if name == "gap" else figure.get("share"),
                 figure.get("cap"),
+                _within(figure) if figure["mark"] == "shown" and not figure["cap"] else None,
                 *(figure.get("interval") or (None, None)),
                 *(figure.get("analytic") or (None, None)),
                 *(figure.get("bounds") or (None, None)),
-                *_verdict(item, name),
+                *(_verdict(item, name) if by == STANDING else (None, None, None)),
             ]
+
+
+def _figures(content: dict[str, Any], item: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Table, name and figure of everything that is printed of an item by group."""
+    for name, group in item["groups"].items():
+        yield STANDING, name, group
+    if item.get("total") is not None:
+        yield STANDING, "total", item["total"]
+    yield STANDING, "gap", item["gap"]
+    for breakdown in item.get("tables") or []:
+        labels = (content.get("labels") or {}).get(breakdown["by"], {})
+        for name, group in breakdown["groups"].items():
+            yield breakdown["by"], " + ".join(labels.get(part, part) for part in name.split(" + ")), group
+
+
+def _within(figure: dict[str, Any]) -> float:
+    """How far from the printed figure the exact one may lie, in points."""
+    return figure.get("within", figure.get("step", 5) / 2)
 
 
 def _verdict(item: dict[str, Any], figure: str) -> tuple[Any, Any, Any]:

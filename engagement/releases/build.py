@@ -356,9 +356,7 @@ def compose(session: Session, round_: Round, gathered: Gathered, decision: discl
                 "weighted": further.weighted.get(key) if gating.WEIGHTED in left else None,
                 "panel": further.panels.get(key) if gating.PANEL in left else None,
                 "tipping": _tipping(tables[key]),
-                "distribution": further.distributions[key]
-                if gating.OPTIONS in left
-                else {"mark": "hidden", "N": _members(gathered.invited)},
+                "distribution": _if_left(gathered, left, further.distributions[key]),
             }
         )
     total_invited = sum(gathered.invited.values())
@@ -440,8 +438,11 @@ def _tipping(table: dict[str, Any]) -> dict | None:
     return disclosure.print_tipping(table["groups"], table["gap"])
 
 
-def _members(invited: Counter) -> int:
-    return invited["leader"] + invited["grassroots"]
+def _if_left(gathered: Gathered, left: Sequence[str], printed: dict[str, Any]) -> dict[str, Any] | None:
+    """Answers in full where the gate left them; None where they were not planned."""
+    if gating.OPTIONS in left:
+        return printed
+    return {"mark": "hidden", "N": printed["N"]} if gating.OPTIONS in gathered.question.plan.tables else None
 
 
 def _labels(session: Session, round_: Round, decision: disclosure.Decision) -> dict[str, dict[str, str]]:

@@ -18,7 +18,8 @@ from engagement.models import Locality, Participation, Practice, Release, Round,
 
 @dataclass(frozen=True)
 class RoundBrief:
-    """A round that has no release yet. `answered_percent` is the whole body's, to the nearest 5, while open."""
+    """A round that has no release yet. `answered_percent` is the whole body's, to the nearest 5, while open;
+    `checking` how far the disclosure gate is, as "3 of 8"."""
 
     number: int
     title: str
@@ -28,6 +29,7 @@ class RoundBrief:
     invited: int
     answered_percent: int | None
     trouble: str | None
+    checking: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def _brief(session: Session, round_: Round) -> RoundBrief:
         invited=invited,
         answered_percent=percent,
         trouble=round_.trouble,
+        checking=round_.checking,
     )
 
 

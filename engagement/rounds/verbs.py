@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,8 +30,8 @@ from engagement.models import (
     RoundRoster,
 )
 from engagement.roster import standing as roster
-from engagement.rounds import promise
-from engagement.rounds.checklist import STOP, Check, Last, check
+from engagement.rounds import plans, promise
+from engagement.rounds.checklist import STOP, USUAL_RESPONSE, Check, Last, check
 from engagement.words import words_of
 
 MAIN_PROGRAMME = "Ownership survey"
@@ -56,6 +57,8 @@ class RoundView:
     promise_hash: str | None
     instrument_id: int | None
     trouble: str | None
+    plan: list[str] | None
+    checking: str | None
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,9 @@ def new(
     tier: str = "confidential",
     threshold: int | None = None,
     instrument_id: int | None = None,
+    plan: Sequence[str] | None = None,
 ) -> Round:
-    """Draft a round. Nothing is promised and nobody is asked until `launch`."""
+    """Draft a round. `plan`: the tables it will publish (`engagement.rounds.plans`), the usual ones where left out. Nothing is promised and nobody is asked until `launch`."""
     actor.require(body_id, Role.LEAD)
     body = session.get(Body, body_id)
     if body is None:
@@ -160,6 +164,7 @@ def new(
         closes_at=closes_at,
         tier=tier,
         threshold=body.threshold if threshold is None else threshold,
+        plan=plan,
     )
     session.add(round_)
     session.flush()
@@ -177,11 +182,19 @@ def edit(
     closes_at: datetime | None,
     tier: str,
     threshold: int,
+    plan: Sequence[str] | None = None,
 ) -> None:
-    """Change a draft. Raises `Conflict` once the round is launched: its promise does not change."""
+    """Change a draft; its plan stays where none is given. Raises `Conflict` once the round is launched: its promise does not change."""
     round_ = _draft(session, actor, round_id)
     _fill(
-        session, round_, title=title, opens_at=opens_at, closes_at=closes_at, tier=tier, threshold=threshold
+        session,
+        round_,
+        title=title,
+        opens_at=opens_at,
+        closes_at=closes_at,
+        tier=tier,
+        threshold=threshold,
+        plan=round_.plan if plan is None else plan,
     )
     session.add(round_)
 
@@ -200,7 +213,7 @@ def _draft(session: Session, actor: Actor, round_id: int) -> Round:
     return round_
 
 
-def _fill(session, round_, *, title, opens_at, closes_at, tier, threshold) -> None:
+def _fill(session, round_, *, title, opens_at, closes_at, tier, threshold, plan) -> None:
     title = title.strip()
     problems = []
     if not title or len(title) > 120:
@@ -215,6 +228,7 @@ def _fill(session, round_, *, title, opens_at, closes_at, tier, threshold) -> No
         raise Invalid("; ".join(problems), problems)
     round_.title, round_.tier, round_.threshold = title, tier, threshold
     round_.opens_at, round_.closes_at = opens_at, closes_at
+    round_.plan = None if plan is None else list(plans.checked(plan, tier))
 
 
 def _invited(people: list[roster.Standing], tier: str) -> list[roster.Standing]:
@@ -264,6 +278,19 @@ def checklist(session: Session, actor: Actor, round_id: int) -> list[Check]:
     )
 
 
+def outlook(session: Session, actor: Actor, round_id: int) -> list[plans.Outlook]:
+    """Which tables of a draft's plan are likely to be publishable, at the response of last time."""
+    round_ = find(session, actor, round_id, Role.LEAD)
+    people = _invited(roster.at(session, round_.body_id, _opening_day(round_), round_.number), round_.tier)
+    response = _last_response(session, round_.body_id)
+    return plans.outlook(
+        plans.checked(round_.plan, round_.tier),
+        [{"standing": person.standing, **person.strata} for person in people],
+        USUAL_RESPONSE if response is None else response,
+        round_.threshold,
+    )
+
+
 def _last_release(session: Session, body_id: int, number: int) -> Last | None:
     """The printed shares of the newest released round's first headline item that shows both arms."""
     content = session.exec(
@@ -277,8 +304,9 @@ def _last_release(session: Session, body_id: int, number: int) -> Last | None:
         return None
     published = json.loads(content)
     for item in published["items"]:
-        if item["headline"] and item["gap"]["mark"] == "shown":
-            shares = (item["groups"][arm]["share"] / 100 for arm in ("leader", "grassroots"))
+        arms = [item["groups"][arm] for arm in ("leader", "grassroots")]
+        if item["headline"] and all(arm["mark"] == "shown" for arm in arms):
+            shares = (arm["share"] / 100 for arm in arms)
             return Last(*shares, published["design_effect"])
     return None
 

@@ -176,7 +176,7 @@ def distribution_sentence(item: Mapping[str, Any]) -> str | None:
     if not found:
         return None
     if found["mark"] != "shown":
-        return "Too few answers to show them option by option: that takes 30."
+        return "Not shown option by option: that takes 30 answers, and must not let anybody's answer be worked out."
     agree, disagree = _ends(item, found)
     net = (
         f" On balance {_points(agree - disagree)} (favourable minus unfavourable)."
@@ -197,6 +197,56 @@ def _ends(item: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int | None
     shares = [option["share"] for option in options]
     low, high = sum(shares[:2]), sum(shares[-2:])
     return (low, high) if item.get("reverse") else (high, low)
+
+
+def breakdowns(
+    content: Mapping[str, Any], item: Mapping[str, Any]
+) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """The item's printed breakdowns: by what, and each group's name with its figure, largest share first.
+
+    A breakdown whose groups are hidden on this item is left out.
+    """
+    out = []
+    for table in item.get("tables") or []:
+        if any(figure["mark"] != "shown" for figure in table["groups"].values()):
+            continue
+        named = [
+            (_group_names(content, table["by"], _labelled(content, table["by"], name)), figure)
+            for name, figure in table["groups"].items()
+        ]
+        out.append((table["by"], sorted(named, key=lambda pair: (-pair[1]["share"], pair[0]))))
+    return out
+
+
+def _labelled(content: Mapping[str, Any], by: str, name: str) -> list[str]:
+    labels = (content.get("labels") or {}).get(by, {})
+    return [labels.get(part, part) for part in name.split(" + ")]
+
+
+def breakdown_headline(item: Mapping[str, Any], by: str, groups: Sequence[tuple[str, Any]]) -> str:
+    """The message of a breakdown: who is highest and lowest, or that they are level."""
+    (top, most), (bottom, least) = groups[0], groups[-1]
+    if most["share"] == least["share"]:
+        return f"By {BREAKDOWNS[by].lower()}: no difference between the groups"
+    return f"By {BREAKDOWNS[by].lower()}: from {sentences.share(least)} ({bottom}) to {sentences.share(most)} ({top})"
+
+
+def breakdown_table(by: str, groups: Sequence[tuple[str, Any]]) -> pandas.DataFrame:
+    """The groups of a breakdown with share, range and answers."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            (
+                name,
+                sentences.share(figure),
+                sentences.span(figure["interval"], "%"),
+                sentences.answers(figure),
+            )
+            for name, figure in groups
+        ],
+        columns=[BREAKDOWNS[by], "Favourable", sentences.HAD_ALL, "Answers"],
+    )
 
 
 def response_table(content: Mapping[str, Any], by: str) -> pandas.DataFrame | None:
@@ -446,10 +496,11 @@ def worked_out(content: Mapping[str, Any], item: Mapping[str, Any]) -> pandas.Da
             ),
             (
                 "Change and trend",
-                "Contrast of the exact shares, covariance over practices; Holm over the headline questions, "
+                "Contrast of the printed figures: binomial variance on the fewest answers of each band, times the design "
+                f"effect, plus that of rounding{_shared(content)}; Holm over the headline questions, "
                 "Benjamini–Hochberg over the others",
                 "",
-                "Binder 1983; Holm 1979; Benjamini & Hochberg 1995",
+                "Wolter 2007; Holm 1979; Benjamini & Hochberg 1995",
             ),
         ]
         if item.get("weighted"):
@@ -472,6 +523,16 @@ def worked_out(content: Mapping[str, Any], item: Mapping[str, Any]) -> pandas.Da
                 )
             )
     return pd.DataFrame(rows, columns=["Figure", "Formula", "Answers (n) of invited (N)", "Source"])
+
+
+def _shared(content: Mapping[str, Any]) -> str:
+    """By how much what two rounds have in common makes their comparison more or less certain."""
+    shared = content.get("shared")
+    if not shared:
+        return ""
+    return (
+        f", times {shared['gap']:g} for what both rounds have in common ({shared['level']:g} for one group)"
+    )
 
 
 def _bases(content: Mapping[str, Any], item: Mapping[str, Any]) -> str:

@@ -712,6 +712,61 @@ def now_frame(content: Mapping[str, Any], key: str) -> pandas.DataFrame:
     )
 
 
+def groups_chart(
+    groups: Sequence[tuple[str, Mapping[str, Any]]], theme: str | None = None
+) -> altair.LayerChart:
+    """Shares of the groups of a breakdown, each with the range had every member answered. `groups`: name and figure."""
+    import altair as alt
+    import pandas as pd
+
+    look = style(theme)
+    frame = pd.DataFrame(
+        [
+            {
+                "row": len(groups) - 1 - place,
+                "name": name,
+                "value": figure["share"],
+                "low": figure["interval"][0],
+                "high": figure["interval"][1],
+                "said": sentences.share(figure),
+                "range": sentences.between(figure["interval"], "%"),
+                "answers": sentences.answers(figure),
+                "label": f"{name}: {sentences.share(figure)}",
+                "start": 0,
+            }
+            for place, (name, figure) in enumerate(groups)
+        ]
+    )
+    x = alt.X(
+        "value:Q",
+        scale=alt.Scale(domain=[0, 100], nice=False),
+        axis=alt.Axis(values=list(range(0, 101, 20)), labelExpr="datum.value + '%'", grid=True),
+        title=None,
+    )
+    y = alt.Y("row:Q", scale=alt.Scale(domain=[-0.4, len(frame) - 0.2], nice=False), axis=None)
+    tooltip = [
+        alt.Tooltip("name:N", title="Group"),
+        alt.Tooltip("said:N", title="Share"),
+        alt.Tooltip("range:N", title=sentences.HAD_ALL),
+        alt.Tooltip("answers:N", title="Answers"),
+    ]
+    colour = look.colour("grassroots")
+    chart = alt.Chart(frame)
+    ranges = chart.mark_rule(strokeWidth=6, opacity=0.35, color=colour).encode(
+        x=alt.X("low:Q", title=None), x2="high:Q", y=y, tooltip=tooltip
+    )
+    points = chart.mark_point(filled=True, size=130, opacity=1, color=colour, shape="diamond").encode(
+        x=x, y=y, tooltip=tooltip
+    )
+    labels = _text(frame.assign(value=0), x, y, look, align="left", dy=-22, size=13, bold=False)
+    return _dress(alt.layer(ranges, points, labels), look, 62 * len(frame) + 12)
+
+
+def groups_alt(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """A breakdown's chart in words."""
+    return "; ".join(f"{name}: {sentences.share(figure)}" for name, figure in groups) + "."
+
+
 def _dress(chart: altair.LayerChart, look: Style, height: int) -> altair.LayerChart:
     """Lay the one style over a chart. Set on the chart, it holds against Streamlit's theme, whose axis ink is too faint."""
     return (

@@ -93,14 +93,20 @@ def span(pair: Iterable[int] | None, unit: str = "") -> str:
 
 
 def share(group: Mapping[str, Any] | None) -> str:
-    """A group's share in a few characters: "65%", "at least 90%", "not published", "nobody invited"."""
+    """A group's share in a few characters: "65%", "about 70%" (to the nearest 10), "at least 90%", "not published",
+    "nobody invited"."""
     if group is None:
         return NOT_ASKED
     if group["mark"] == "hidden":
         return NOT_PUBLISHED
     if group["mark"] == "missing":
         return NOT_INVITED
-    return {"at_least": "at least ", "at_most": "at most "}.get(group["cap"], "") + f"{group['share']}%"
+    return _about(group, group.get("step", 5) > 5) + f"{group['share']}%"
+
+
+def _about(figure: Mapping[str, Any], wide: bool) -> str:
+    """How exact a figure is, before it: "at least ", "at most ", "about " where it was printed in wide steps, or ""."""
+    return {"at_least": "at least ", "at_most": "at most "}.get(figure["cap"], "about " if wide else "")
 
 
 def answers(group: Mapping[str, Any] | None) -> str:
@@ -122,8 +128,7 @@ def gap_points(gap: Mapping[str, Any] | None) -> str:
         return NOT_INVITED
     if gap["points"] is None:
         return "direction unclear"
-    cap = {"at_least": "at least ", "at_most": "at most "}.get(gap["cap"], "")
-    return f"{cap}{signed(gap['points'])} points"
+    return f"{_about(gap, 'within' in gap)}{signed(gap['points'])} points"
 
 
 def gap_meaning(content: Mapping[str, Any], gap: Mapping[str, Any]) -> str:
@@ -137,14 +142,25 @@ def gap_meaning(content: Mapping[str, Any], gap: Mapping[str, Any]) -> str:
             return f"{leaders} are level with {members} or ahead of them"
         if cap == "at_most":
             return f"{members} are level with {leaders} or ahead of them"
-        return "no gap, to the nearest 5 points"
+        return (
+            f"no gap, to within {gap['within']:g} points"
+            if "within" in gap
+            else "no gap, to the nearest 5 points"
+        )
     # "At most -20" means that the members are at least 20 ahead: both caps say "at least" of the side that leads,
     # except where the figure lies on the other side of zero from the cap.
-    away = (cap == "at_least") == (points > 0)
-    size = f"{'' if cap is None else 'at least ' if away else 'at most '}{abs(points)} points"
+    size = _gap_size(gap)
     if points > 0:
         return f"a gap of {size}"
     return f"{members} are {size} ahead of {leaders}"
+
+
+def _gap_size(gap: Mapping[str, Any]) -> str:
+    """How far apart the arms are, whoever leads: "at least 20 points", "about 30 points"."""
+    points, cap = gap["points"], gap["cap"]
+    away = (cap == "at_least") == (points > 0)
+    said = ("about " if "within" in gap else "") if cap is None else "at least " if away else "at most "
+    return f"{said}{abs(points)} points"
 
 
 def gap_sentence(content: Mapping[str, Any], item: Mapping[str, Any] | None) -> str:
@@ -155,6 +171,11 @@ def gap_sentence(content: Mapping[str, Any], item: Mapping[str, Any] | None) -> 
     leaders, members = group_name(content, "leader"), group_name(content, "grassroots")
     groups, gap, did = item["groups"], item["gap"], favourable(item)
     if gap["mark"] == "shown":
+        if groups["leader"]["mark"] != "shown":
+            return (
+                f"In round {number}, of {leaders} and {members} who {did}: {gap_meaning(content, gap)}. The two shares "
+                "themselves are not shown, so that nobody's answer can be worked out."
+            )
         caveat = between(gap["interval"])
         caveat = f" ({caveat} had every member answered)" if caveat else ""
         return (
@@ -260,10 +281,11 @@ def launching_sentence(number: int, opens_at: datetime | None) -> str:
     return f"Round {number} is launched and its personal links are being made.{when}"
 
 
-def checking_sentence(number: int) -> str:
-    """A closed round without a release."""
+def checking_sentence(number: int, progress: str | None = None) -> str:
+    """A closed round without a release. `progress`: how many questions are checked, "3 of 8"."""
+    far = f" ({progress} questions)" if progress else ""
     return (
-        f"Round {number} has closed and is being checked, so that no figure can point at a person. Its results "
+        f"Round {number} has closed and is being checked{far}, so that no figure can point at a person. Its results "
         "appear here when that is done; there is nothing you need to do."
     )
 
@@ -310,12 +332,11 @@ def headline(history: list[Mapping[str, Any]], key: str) -> str:
             continue
         leaders, members = group_name(content, "leader"), group_name(content, "grassroots")
         gap, number = item["gap"], content["round"]["number"]
-        points, cap = gap["points"], gap["cap"]
+        points = gap["points"]
         if points is None or points == 0:
             said = gap_meaning(content, gap)
             return f"{said[0].upper()}{said[1:]} in round {number}"
-        away = (cap == "at_least") == (points > 0)
-        size = f"{'' if cap is None else 'at least ' if away else 'at most '}{abs(points)} points"
+        size = _gap_size(gap)
         ahead, behind = (leaders, members) if points > 0 else (members, leaders)
         tail = {
             "wider": ", a wider gap than before",

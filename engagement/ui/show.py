@@ -52,6 +52,12 @@ def chart(kind: str, history: list[Mapping[str, Any]], key: str, alt: str, figur
     return True
 
 
+def groups_chart(by: str, groups: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> None:
+    """Draw a breakdown of an item with its alternative in words."""
+    spec = charts.groups_chart(groups, theme()).to_dict()
+    st.vega_lite_chart(spec, theme=None, alt=charts.groups_alt(groups), key=f"chart_{by}_{key}")
+
+
 def control_chart(series: beside.Series, rules: str, verdict: str) -> None:
     """Draw a control or run chart of printed figures under its message, with its verdict as its alternative and its
     figures as a table."""
