@@ -18,12 +18,13 @@ from anyio import CapacityLimiter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engagement import db
 from engagement.access import sessions
 from engagement.config import Config
+from engagement.web.plain import calm
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,6 @@ ASSETS = ("/static/", "/component/", "/_stcore/")
 ASSET_FILES = ("/favicon.png", "/favicon.ico", "/manifest.json", "/robots.txt")
 # What Streamlit keeps in memory for a page: downloads and pictures made from data, and uploads.
 PRIVATE = ("/media/", "/_stcore/upload_file")
-NOT_FROM_US = "This did not come from a page of ours. Nothing was done."
 PLAIN_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -179,6 +179,15 @@ def _default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
+def _not_from_us() -> Response:
+    return calm(
+        "This did not come from our page",
+        "Nothing was done. Open the page again and send it from there.",
+        status=403,
+        link=("/sign-in", "Sign in"),
+    )
+
+
 def _is_private(path: str) -> bool:
     """Whether a path leads to what Streamlit keeps in memory for a page, at whatever depth it is asked for."""
     return any(private in path for private in PRIVATE)
@@ -285,13 +294,13 @@ class Guard:
             return PlainTextResponse("This service does not answer under that name.", 400)
         if plain:
             ours = scope["method"] in SAFE or path.startswith(COOKIELESS) or self.site.came_from_us(headers)
-            return None if ours else PlainTextResponse(NOT_FROM_US, 403)
+            return None if ours else _not_from_us()
         if any(path == closed or path.startswith(closed + "/") for closed in CLOSED):
             return PlainTextResponse("Not found", 404)
         private = _is_private(path)
         if scope["method"] not in SAFE:
             if not self.site.came_from_us(headers):
-                return PlainTextResponse(NOT_FROM_US, 403)
+                return _not_from_us()
             if _declared(headers) > (LARGEST_UPLOAD if private else LARGEST_OTHER):
                 return PlainTextResponse("This is larger than can be taken.", 413)
         document = scope["method"] in ("GET", "HEAD") and is_document(path)
