@@ -203,11 +203,9 @@ def requests_tab() -> None:
         return
     rows = [
         {
-            "Asked on": show_date(each.asked_on),
-            "What": each.title,
-            "Kind": requests.KIND_NAMES[each.kind],
-            "Due by": show_date(each.due_on) if each.due_on else "",
-            "Asked of": str(len(each.given)),
+            "Asked on": show_date(each.asked_on)
+            + (f", due by {show_date(each.due_on)}" if each.due_on else ""),
+            "What": f"{each.title} ({requests.KIND_NAMES[each.kind].lower()})",
             "Gave it": gave_it(each),
         }
         for each in logged
@@ -220,8 +218,8 @@ def requests_tab() -> None:
 def gave_it(request: requests.Request) -> str:
     """How many gave what was asked, where somebody has noted it."""
     if all(gave is None for gave in request.given.values()):
-        return "not noted"
-    return str(sum(gave is True for gave in request.given.values()))
+        return f"not noted, of {len(request.given)}"
+    return f"{sum(gave is True for gave in request.given.values())} of {len(request.given)}"
 
 
 def log_one() -> None:

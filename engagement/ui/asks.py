@@ -183,28 +183,28 @@ def wanted_sentence(total: requests.Balance, practices: int, words: Mapping[str,
 
 
 def balance_table(lines: Sequence[requests.Balance], words: Mapping[str, str]) -> pandas.DataFrame:
-    """A row a practice and one for all, as text."""
+    """A row for all and one a practice, as text that wraps: a table of eleven columns would have to be scrolled."""
     import pandas as pd
 
-    total = requests.in_all(lines)
     return pd.DataFrame(
         [
             {
                 words["practice"].capitalize(): line.practice,
-                "Asked": str(line.asked),
-                "Waiting": str(line.waiting),
-                "Yes": str(line.yes),
-                "In part": str(line.part),
-                "No": str(line.no),
-                "Done": str(line.done),
-                "Endorsed": str(line.endorsed),
-                "Surveys asked of it": str(line.surveys),
-                "Meetings (came to)": f"{line.meetings} ({line.came})",
-                "Other requests (gave)": f"{line.requests} ({line.given})",
+                "Its asks": its_asks(line),
+                "Asked of it": f"{line.surveys} surveys, {line.meetings} meetings, {line.requests} other",
+                "Given by it": f"{line.came} meetings, {line.given} other",
             }
-            for line in (total, *lines)
+            for line in (requests.in_all(lines), *lines)
         ]
     )
+
+
+def its_asks(line: requests.Balance) -> str:
+    """ "3: 1 done, 1 no, 1 waiting; endorsed 2"."""
+    states = {"done": "done", "yes": "yes", "part": "in part", "no": "no", "waiting": "waiting"}
+    parts = [f"{getattr(line, name)} {said}" for name, said in states.items() if getattr(line, name)]
+    asked = f"{line.asked}: {', '.join(parts)}" if line.asked else "none"
+    return asked + (f"; endorsed {line.endorsed}" if line.endorsed else "")
 
 
 def _many(number: int, one: str, more: str) -> str:
