@@ -147,7 +147,7 @@ class OurSite:
     def is_our_origin(self, origin: str | None, host: str | None) -> bool:
         """Whether an Origin header is ours."""
         found = _split(origin) if origin else None
-        if found is None or found[0] not in ("http", "https"):
+        if found is None or found[0] != self._origin[0]:
             return False
         scheme, name, port = found
         if self.local:
