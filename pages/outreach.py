@@ -8,6 +8,7 @@ from engagement.access import Role
 from engagement.outreach import catalogue, contacts, plan, team
 from engagement.releases import read
 from engagement.ui import (
+    effect_section,
     frame_tools,
     outreach_log,
     outreach_peers,
@@ -18,7 +19,7 @@ from engagement.ui import (
 )
 from engagement.ui.outreach_tools import Outreach, done
 
-TABS = ["Plan", "Log", "Buddies and peers", "Actions", "People and rules"]
+TABS = ["Plan", "Log", "Buddies and peers", "Actions", "People and rules", effect_section.TITLE]
 
 
 def counts(here) -> None:
@@ -62,6 +63,7 @@ def main() -> None:
     st.title("Outreach", anchor=False)
     if not here.actor.may(here.body.id, Role.LEAD):
         counts(here)
+        effect_section.section(here)
         return
     found = gather(here)
     done()
@@ -83,6 +85,7 @@ def main() -> None:
         outreach_peers.draw,
         outreach_rules.actions,
         outreach_rules.people_and_rules,
+        effect_section.tab,
     )
     for tab, draw in zip(tabs, draws, strict=True):
         with tab:

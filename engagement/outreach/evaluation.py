@@ -372,10 +372,14 @@ def _change(
 
 
 def amount(name: str, value: float) -> str:
-    """A signed effect: "+15 percentage points", "−0.3 points", "no change"."""
+    """A signed effect: "+15 percentage points", "−0.3 points"."""
     unit = "percentage points" if name == SHARE else "points"
-    number = _number(name, value)
-    return f"{number} {unit}"
+    return f"{_number(name, value)} {unit}"
+
+
+def interval(figure: Figure) -> str:
+    """The interval of a figure: "−5 to +30"."""
+    return f"{_number(figure.measure, figure.low)} to {_number(figure.measure, figure.high)}"
 
 
 def _number(name: str, value: float) -> str:
