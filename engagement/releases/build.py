@@ -27,6 +27,7 @@ from engagement.errors import Conflict, EngagementError
 from engagement.instrument.bank import favourable as is_favourable
 from engagement.models import Locality, Practice, PracticeParticipation, Release, Round
 from engagement.releases import checking, compare, gating, measures, tally
+from engagement.releases.compare import Facts
 from engagement.rounds import lifecycle, plans
 
 SCHEMA = 3
@@ -165,31 +166,6 @@ def _earlier_pending(session: Session, round_: Round) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """Exact figures of a round and what was printed before. Never for print."""
-
-    number: int
-    promise: dict[str, Any]
-    answers: tally.Answers
-    roster: tally.Invited
-    past: list[compare.Past]
-    read: dict[int, tally.Answers]
-    effects: tuple[float | None, int | None]
-    question: checking.Question
-    further: Further
-
-    @property
-    def items(self) -> list[dict[str, Any]]:
-        """The items that have scores."""
-        return _scored(self.promise)
-
-    @cached_property
-    def invited(self) -> Counter:
-        """People on the roster by standing."""
-        return Counter(self.roster.standing.tolist())
-
-
-@dataclass(frozen=True, eq=False)
 class Further:
     """Figures beside the tables, ready to print, by key of item; each is printed where the gate leaves its table."""
 
@@ -199,102 +175,101 @@ class Further:
     distributions: dict[str, dict[str, Any]]
 
 
-def _scored(promise: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [item for item in promise["items"] if item["kind"] != "text"]
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """A round with those that it may be compared with, newest first, and what the gate is asked of it."""
 
+    now: Facts
+    past: list[Facts]
+    effects: tuple[float | None, int | None]
+    question: checking.Question
+    further: Further
 
-def promise_of(round_: Round) -> dict[str, Any]:
-    """A round's promise. Raises `EngagementError` where it is not the one that was made."""
-    if sha256(round_.promise) != round_.promise_hash:
-        raise EngagementError("The promise of this round does not match its hash: nothing is published.")
-    return json.loads(round_.promise)
+    @cached_property
+    def invited(self) -> Counter:
+        """People on the roster by standing."""
+        return Counter(self.now.roster.standing.tolist())
 
 
 def gather(session: Session, round_: Round) -> Gathered:
     """All that the gate and the release need, read once."""
-    promise = promise_of(round_)
-    items = _scored(promise)
-    answers, roster = tally.read(session, round_), tally.invited(session, round_)
-    history = _history(session, round_)
-    read = {earlier.number: tally.read(session, earlier) for earlier, _, _ in history}
-    past = compare.past_rounds(session, round_, promise)
-    effects = _design_effect(answers, items)
-    people = gating.people([*read.values(), answers])
-    numbers = [*read, round_.number]
-    all_answers = [*read.values(), answers]
-    promises = [*(before for _, before, _ in history), promise]
-
-    columns: list[dict[str, np.ndarray]] = [{} for _ in numbers]
-    pair = None
-    for at in range(1, len(numbers)):
-        pair = gating.Pair(
-            numbers[at - 1], numbers[at], all_answers[at - 1], people[at - 1], all_answers[at], people[at]
-        )
-        for side, found in zip((at - 1, at), pair.columns(_scored(promises[at])), strict=True):
-            columns[side] |= found
-    weightings = [
-        measures.weigh(one, tally.invited(session, one), given)
-        for one, given in zip([*(r for r, _, _ in history), round_], all_answers, strict=True)
-    ]
-    for side, weighting in zip(columns, weightings, strict=True):
-        if weighting is not None:
-            side[gating.WEIGHTS] = weighting.column
-
-    plan = plans.of_promise(promise)
-    breakdowns = [table for table in plan if table in tally.STRATA]
-    if not past or past[0].round.number != numbers[-2:][0]:
-        pair = None
-    panels, sums = measures.panels(pair, past, items, round_.threshold, effects)
-    further = Further(
-        weightings[-1],
-        measures.weighted(weightings[-1], roster, answers, items, effects) if weightings[-1] else {},
-        panels,
-        {item["key"]: _distribution(answers, item, roster) for item in items},
-    )
-    mine = gating.round_answers(
-        round_.number,
-        answers,
-        people[-1],
-        items,
-        gating.invited(roster, breakdowns),
-        columns[-1],
-    )
-    earlier = []
-    for (_, before, content), given, person, column in zip(
-        history, read.values(), people, columns, strict=False
-    ):
-        theirs = gating.round_answers(content["round"]["number"], given, person, _scored(before), {}, column)
-        earlier.append(
-            disclosure.Earlier(
-                theirs,
-                {item["series"]: gating.figures_of(theirs.number, item, theirs) for item in content["items"]},
-            )
-        )
-    if round_.state == "released":
-        printed = json.loads(_newest(session, round_.id).content)["items"]
-        figures = {item["series"]: gating.figures_of(round_.number, item, mine) for item in printed}
-        earlier.append(disclosure.Earlier(mine, figures))
-    question = checking.Question(
-        disclosure.Plan(round_.threshold, tuple(plan), attributed=round_.tier == "practice-view"),
-        mine,
-        tuple(earlier),
-        *effects,
-        _further_figures(round_.number, items, mine, further, sums, plan),
-    )
-    return Gathered(round_.number, promise, answers, roster, past, read, effects, question, further)
-
-
-def _history(session: Session, round_: Round) -> list[tuple[Round, dict, dict]]:
-    """All released rounds before this one, oldest first, with promise and newest release."""
     before = session.exec(
         select(Round)
         .where(Round.body_id == round_.body_id, Round.number < round_.number, Round.state == "released")
         .order_by(Round.number)
     ).all()
-    return [
-        (earlier, json.loads(earlier.promise), json.loads(_newest(session, earlier.id).content))
-        for earlier in before
+    return assemble([_facts(session, earlier) for earlier in before], _facts(session, round_))
+
+
+def _facts(session: Session, round_: Round) -> Facts:
+    """Raises `EngagementError` where the promise of the round is not the one that was made."""
+    if sha256(round_.promise) != round_.promise_hash:
+        raise EngagementError("The promise of this round does not match its hash: nothing is published.")
+    printed = round_.state == "released"
+    return Facts(
+        round_.number,
+        round_.tier,
+        round_.threshold,
+        json.loads(round_.promise),
+        tally.read(session, round_),
+        tally.invited(session, round_),
+        json.loads(_newest(session, round_.id).content) if printed else None,
+    )
+
+
+def assemble(history: Sequence[Facts], now: Facts) -> Gathered:
+    """What the gate is asked of a round after `history`, all released rounds before it, oldest first.
+
+    Where `now` has a release already, this is its correction, and that release is one of those before.
+    """
+    rounds = [*history, now]
+    past = compare.comparable(history, now)
+    effects = _design_effect(now.answers, now.scored)
+    people = gating.people([one.answers for one in rounds])
+    pairs = [
+        gating.Pair(a.number, b.number, a.answers, was, b.answers, are)
+        for (a, was), (b, are) in itertools.pairwise(zip(rounds, people, strict=True))
     ]
+    weightings = [measures.weigh(one.tier, one.roster, one.answers) for one in rounds]
+    columns: list[dict[str, np.ndarray]] = [
+        {} if made is None else {gating.WEIGHTS: made.column} for made in weightings
+    ]
+    for at, pair in enumerate(pairs):
+        before, after = pair.columns(rounds[at + 1].scored)
+        columns[at] |= before
+        columns[at + 1] |= after
+
+    plan = plans.of_promise(now.promise)
+    pair = pairs[-1] if past and past[0] is history[-1] else None
+    panels, sums = measures.panels(pair, past, now.scored, now.threshold, effects)
+    weighting = weightings[-1]
+    further = Further(
+        weighting,
+        measures.weighted(weighting, now.roster, now.answers, now.scored, effects) if weighting else {},
+        panels,
+        {item["key"]: _distribution(now.answers, item, now.roster) for item in now.scored},
+    )
+    asked = gating.invited(now.roster, [table for table in plan if table in tally.STRATA])
+    given = [
+        gating.round_answers(one.number, one.answers, person, one.scored, asked if one is now else {}, column)
+        for one, person, column in zip(rounds, people, columns, strict=True)
+    ]
+    earlier = [
+        disclosure.Earlier(
+            theirs,
+            {item["series"]: gating.figures_of(one.number, item, theirs) for item in one.content["items"]},
+        )
+        for one, theirs in zip(rounds, given, strict=True)
+        if one.content is not None
+    ]
+    question = checking.Question(
+        disclosure.Plan(now.threshold, plan, attributed=now.tier == "practice-view"),
+        given[-1],
+        tuple(earlier),
+        *effects,
+        _further_figures(now.number, now.scored, given[-1], further, sums, plan),
+    )
+    return Gathered(now, past, effects, question, further)
 
 
 def _further_figures(
@@ -328,13 +303,13 @@ def _further_figures(
 
 def compose(session: Session, round_: Round, gathered: Gathered, decision: disclosure.Decision) -> dict:
     """The release's content, in the shape that docs/release.md describes, of what the gate left."""
-    promise, answers, roster = gathered.promise, gathered.answers, gathered.roster
-    items, further = gathered.items, gathered.further
+    now, past, further = gathered.now, gathered.past, gathered.further
+    promise, answers, roster, items = now.promise, now.answers, now.roster, now.scored
     core = [item for item in items if item["core"]]
     tables = {item["key"]: _table(decision, item["series"], gathered.invited) for item in items}
-    factors = compare.factors(gathered.past, gathered.read, round_.number, answers, items)
-    changes = compare.changes(gathered.past, tables, items, gathered.effects, factors)
-    trends = compare.trends(gathered.past, tables, items, round_.number, gathered.effects, factors)
+    factors = compare.factors(past, now)
+    changes = compare.changes(past, tables, items, gathered.effects, factors)
+    trends = compare.trends(past, tables, items, now.number, gathered.effects, factors)
     left = decision.further
     printed = []
     for item in items:
@@ -387,12 +362,12 @@ def compose(session: Session, round_: Round, gathered: Gathered, decision: discl
             "N": total_invited,
             "answered_percent": disclosure.participation_percent(len(answers.arm), total_invited),
             "by": _response_by_group(session, round_, roster, answers),
-            "representative": measures.representative(round_, roster, answers),
+            "representative": measures.representative(round_.tier, roster, answers),
         },
         "practices": _practices(session, round_),
         "items": printed,
         "index": _index(printed, core),
-        "measuring": _measuring(session, round_, gathered.past, answers, core),
+        "measuring": _measuring(now, past, core),
         "weighting": further.weighting.how if further.weighting and gating.WEIGHTED in left else None,
         "design_effect": gathered.effects[0],
         "shared": factors.as_json() if factors else None,
@@ -455,7 +430,7 @@ def _labels(session: Session, round_: Round, decision: disclosure.Decision) -> d
 
 def _suppressed(decision: disclosure.Decision, gathered: Gathered) -> list[dict[str, Any]]:
     """What was not printed, and why; also groups of which nobody was invited."""
-    keys = {item["series"]: item["key"] for item in gathered.items}
+    keys = {item["series"]: item["key"] for item in gathered.now.scored}
     out = [
         {
             "table": gone.table,
@@ -469,7 +444,7 @@ def _suppressed(decision: disclosure.Decision, gathered: Gathered) -> list[dict[
         if not gathered.invited[arm]:
             out += [
                 {"table": STANDING, "item": item["key"], "what": arm, "why": MISSING}
-                for item in gathered.items
+                for item in gathered.now.scored
             ]
     return out
 
@@ -520,18 +495,13 @@ def _response_by_group(
     return out
 
 
-def _measuring(
-    session: Session, round_: Round, past: Sequence[compare.Past], answers: tally.Answers, core: list[dict]
-) -> dict[str, Any] | None:
+def _measuring(now: Facts, past: Sequence[Facts], core: list[dict]) -> dict[str, Any] | None:
     """How well the core items measure one thing; None with fewer than three of them, or where answers have no place."""
     items = [item for item in core if item["kind"] == "agree5"]
-    if len(items) < MEASURED_ITEMS or not answers.placed:
+    if len(items) < MEASURED_ITEMS or not now.answers.placed:
         return None
-    earlier = (
-        (p.round.number, tally.read(session, p.round, [item["key"] for item in items]))
-        for p in itertools.takewhile(lambda p: p.asks(items), past)
-    )
-    return measures.measuring(itertools.chain([(round_.number, answers)], earlier), items)
+    rounds = [now, *itertools.takewhile(lambda one: one.asks(items), past)]
+    return measures.measuring([(one.number, one.answers) for one in rounds], items)
 
 
 def _index(printed: list[dict], core: list[dict]) -> dict | None:

@@ -8,16 +8,14 @@ more or less certain: one coarse factor for a set of rounds.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, select
 
 from engagement import disclosure, estimates
-from engagement.models import Release, Round
 from engagement.releases import tally
 
 # A trend looks back over this many rounds: further back the people are others.
@@ -25,50 +23,48 @@ TREND_ROUNDS = 12
 ARMS = ("leader", "grassroots")
 
 
-@dataclass(frozen=True)
-class Past:
-    """An earlier round that this one may be compared with, and what was published of it."""
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One round as a release is made of it. `answers`, `roster`: exact, never for print; `content`: the newest release,
+    None for the round that has none yet."""
 
-    round: Round
+    number: int
+    tier: str
+    threshold: int
     promise: dict[str, Any]
-    content: dict[str, Any]
+    answers: tally.Answers
+    roster: tally.Invited
+    content: dict[str, Any] | None = None
 
-    @property
-    def items(self) -> dict[str, dict[str, Any]]:
-        """Its printed items by key."""
+    @cached_property
+    def scored(self) -> list[dict[str, Any]]:
+        """The items that have scores."""
+        return [item for item in self.promise["items"] if item["kind"] != "text"]
+
+    @cached_property
+    def printed(self) -> dict[str, dict[str, Any]]:
+        """The items of its release by key."""
         return {item["item"]: item for item in self.content["items"]}
 
-    def shows(self, item: dict[str, Any]) -> bool:
+    def shows(self, item: Mapping[str, Any]) -> bool:
         """Whether it published the gap of an item in the same series."""
-        found = self.items.get(item["key"])
+        found = self.printed.get(item["key"])
         return found is not None and found["series"] == item["series"] and found["gap"]["mark"] == "shown"
 
-    def asks(self, items: Sequence[dict[str, Any]]) -> bool:
+    def asks(self, items: Sequence[Mapping[str, Any]]) -> bool:
         """Whether it asked all of the items in the same series."""
         asked = {item["series"] for item in self.promise["items"]}
         return all(item["series"] in asked for item in items)
 
 
-def past_rounds(session: Session, round_: Round, promise: dict[str, Any]) -> list[Past]:
-    """Released rounds before this one, newest first, as far back as mapping of roles and tier stay the same."""
-    before = session.exec(
-        select(Round)
-        .where(Round.body_id == round_.body_id, Round.number < round_.number, Round.state == "released")
-        .order_by(Round.number.desc())
-        .limit(TREND_ROUNDS - 1)
-    ).all()
+def comparable(history: Sequence[Facts], now: Facts) -> list[Facts]:
+    """Of the released rounds before this one, oldest first, those that it may be compared with, newest first: as far
+    back as mapping of roles and tier stay the same."""
     out = []
-    for earlier in before:
-        promised = json.loads(earlier.promise)
-        if promised["standing_map"] != promise["standing_map"] or earlier.tier != round_.tier:
+    for earlier in reversed(history[-(TREND_ROUNDS - 1) :]):
+        if earlier.promise["standing_map"] != now.promise["standing_map"] or earlier.tier != now.tier:
             break
-        content = session.exec(
-            select(Release.content)
-            .where(Release.round_id == earlier.id)
-            .order_by(Release.revision.desc())
-            .limit(1)
-        ).first()
-        out.append(Past(earlier, promised, json.loads(content)))
+        out.append(earlier)
     return out
 
 
@@ -86,29 +82,21 @@ class Factors:
         return {"gap": self.gap, "level": self.level, "trend": dict(self.trend)}
 
 
-def factors(
-    past: Sequence[Past],
-    read: dict[int, tally.Answers],
-    number: int,
-    answers: tally.Answers,
-    items: Sequence[dict[str, Any]],
-) -> Factors | None:
-    """The factors for the comparisons of round `number`; None in rounds whose answers carry no practice, or without a
-    round before. `read`: answers of the past rounds by number."""
-    if not past or not answers.placed:
+def factors(past: Sequence[Facts], now: Facts) -> Factors | None:
+    """The factors for a round's comparisons; None in rounds whose answers carry no practice, or without a round before."""
+    if not past or not now.answers.placed:
         return None
-    old = read[past[0].round.number]
     gaps, levels, trend = [], [], {}
-    for item in items:
+    for item in now.scored:
         if not past[0].asks([item]):
             continue
-        stack = stacked([old, answers], item["key"])
+        stack = stacked([past[0].answers, now.answers], item["key"])
         gaps.append(factor(stack, [-1, 1, 1, -1]))
         levels += [factor(stack, [-1, 0, 1, 0]), factor(stack, [0, -1, 0, 1])]
-        rounds = [p for p in reversed(past) if p.shows(item)]
-        if item.get("headline") and len(rounds) + 1 >= disclosure.TREND_ROUNDS:
-            line = stacked([*(read[p.round.number] for p in rounds), answers], item["key"])
-            weights = disclosure.slope_weights([*(p.round.number for p in rounds), number])
+        rounds = [*(earlier for earlier in reversed(past) if earlier.shows(item)), now]
+        if item.get("headline") and len(rounds) >= disclosure.TREND_ROUNDS:
+            line = stacked([one.answers for one in rounds], item["key"])
+            weights = disclosure.slope_weights([one.number for one in rounds])
             c = [sign * weight for weight in weights for sign in (1, -1)]
             trend[item["key"]] = disclosure.print_factor([factor(line, c)])
     return Factors(disclosure.print_factor(gaps), disclosure.print_factor(levels), trend)
@@ -132,7 +120,7 @@ def factor(stack: estimates.Stack, coefficients: Sequence[float]) -> float:
 
 
 def changes(
-    past: Sequence[Past],
+    past: Sequence[Facts],
     printed: dict[str, dict[str, Any]],
     items: Sequence[dict[str, Any]],
     effects: tuple[float | None, int | None],
@@ -151,7 +139,7 @@ def changes(
     if not items or found is None:
         return {}
     effect, df = effects
-    since, old, earlier = past[0].round.number, past[0].items, past[0].content["design_effect"]
+    since, old, earlier = past[0].number, past[0].printed, past[0].content["design_effect"]
     gaps, levels = {}, {}
     for item in items:
         key = item["key"]
@@ -176,7 +164,7 @@ def changes(
 
 
 def trends(
-    past: Sequence[Past],
+    past: Sequence[Facts],
     printed: dict[str, dict[str, Any]],
     items: Sequence[dict[str, Any]],
     number: int,
@@ -193,11 +181,11 @@ def trends(
         if found is None or key not in found.trend or printed[key]["gap"]["mark"] != "shown":
             continue
         rounds = [p for p in reversed(past) if p.shows(item)]
-        readings = [disclosure.read_gap(p.items[key], p.content["design_effect"]) for p in rounds]
+        readings = [disclosure.read_gap(p.printed[key], p.content["design_effect"]) for p in rounds]
         readings.append(disclosure.read_gap(printed[key], effects[0]))
-        weights = disclosure.slope_weights([*(p.round.number for p in rounds), number])
+        weights = disclosure.slope_weights([*(p.number for p in rounds), number])
         lines[key] = disclosure.moved(readings, weights, found.trend[key], effects[1])
-        spans[key] = {"since": rounds[0].round.number, "rounds": len(readings)}
+        spans[key] = {"since": rounds[0].number, "rounds": len(readings)}
     told = disclosure.say(lines, list(lines), disclosure.TREND_WORDS)
     return {key: {**spans[key], **_without(told[key], "explored")} for key in lines}
 

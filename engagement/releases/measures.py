@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from engagement import disclosure, estimates
-from engagement.models import Round
 from engagement.releases import compare, gating, tally
-from engagement.releases.compare import ARMS, Past
+from engagement.releases.compare import ARMS, Facts
 from engagement.releases.gating import Pair
 
 CAP = 3.0
@@ -34,9 +33,9 @@ class Weighting:
     kish: float
 
 
-def weigh(round_: Round, roster: tally.Invited, answers: tally.Answers) -> Weighting | None:
+def weigh(tier: str, roster: tally.Invited, answers: tally.Answers) -> Weighting | None:
     """Weights of a round's members; None in a round that keeps no role and locality, or whose weights cannot be made."""
-    if round_.tier != "confidential":
+    if tier != "confidential":
         return None
     member = (answers.arm == 0) | (answers.arm == 1)
     asked = np.isin(roster.standing.astype(str), ARMS)
@@ -88,7 +87,7 @@ def weighted(
 
 def panels(
     pair: Pair | None,
-    past: Sequence[Past],
+    past: Sequence[Facts],
     items: Sequence[dict[str, Any]],
     threshold: int,
     effects: tuple[float | None, int | None],
@@ -248,9 +247,9 @@ def _moved_weights(
     }
 
 
-def representative(round_: Round, roster: tally.Invited, answers: tally.Answers) -> dict[str, Any]:
+def representative(tier: str, roster: tally.Invited, answers: tally.Answers) -> dict[str, Any]:
     """How evenly response is spread over role, locality and size: the R-indicator, to .05."""
-    if round_.tier != "confidential":
+    if tier != "confidential":
         return {"mark": "hidden"}
     asked, came = (
         Counter(zip(*(map(str, strata[name]) for name in tally.STRATA), strict=True))
