@@ -263,7 +263,8 @@ def summary(view: programme.View) -> None:
     )
     st.text(
         f"Each round asks {like}, in the wordings that the Instrument page has when it launches, so that trends go on. "
-        f"It is {TIER_WORDS[asks.tier]}, and a group is shown from {asks.threshold} answers."
+        f"It is {TIER_WORDS[asks.tier]}, and a group is shown from {asks.threshold} answers. "
+        f"Planned tables: {', '.join(asks.tables)}."
     )
     many = "1 reminder" if view.reminders == 1 else f"{view.reminders or 'No'} reminders"
     st.text(

@@ -25,7 +25,7 @@ from engagement.models import (
     ProgrammeTurn,
     Round,
 )
-from engagement.rounds import cadence, verbs
+from engagement.rounds import cadence, plans, verbs
 from engagement.rounds.cadence import Dates, Rule
 
 AHEAD = 4
@@ -63,13 +63,23 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Asks:
-    """What the rounds to come ask. `round` is the number of the round that it is taken from, None for the usual."""
+    """What the rounds to come ask. `round` is the number of the round that it is taken from, None for the usual.
+
+    `plan` are the tables that it is to publish, None for the usual ones of its tier.
+    """
 
     tier: str
     threshold: int
     instrument_id: int | None
     instrument: str | None
     round: int | None
+    plan: list[str] | None
+
+    @property
+    def tables(self) -> list[str]:
+        """The titles of the tables that are to be published."""
+        titles = {table.name: table.title for table in plans.TABLES}
+        return [titles[name] for name in plans.checked(self.plan, self.tier)]
 
 
 @dataclass(frozen=True)
@@ -264,6 +274,7 @@ def asks(session: Session, body_id: int, programme: Programme | None) -> Asks:
         instrument_id=chosen,
         instrument=session.get(Instrument, chosen).name if chosen else None,
         round=last.number if last else None,
+        plan=last.plan if last else None,
     )
 
 
@@ -520,7 +531,7 @@ def same_again(
     opens_at: datetime | None = None,
     closes_at: datetime | None = None,
 ) -> Round:
-    """Draft a round like the last one: same items under the same ids in their wordings in force, tier and threshold.
+    """Draft a round like the last one: same items under the same ids in their wordings in force, tier, threshold and plan.
 
     Opens now and lasts as long as the programme says unless told otherwise. Raises `Conflict` while there is a draft.
     """
@@ -543,6 +554,7 @@ def same_again(
         tier=like.tier,
         threshold=like.threshold,
         instrument_id=like.instrument_id,
+        plan=like.plan,
     )
 
 
@@ -592,6 +604,7 @@ def view_json(view: View) -> dict[str, Any]:
         "approval": view.approval,
         "tier": view.asks.tier,
         "threshold": view.asks.threshold,
+        "plan": list(plans.checked(view.asks.plan, view.asks.tier)),
         "like_round": view.asks.round,
         "reminders": view.reminders,
         "gap_days": view.gap_days,

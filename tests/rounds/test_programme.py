@@ -101,6 +101,7 @@ def test_the_first_round_waits_for_approval_and_the_next_is_the_same_again(world
             closes_at=draft.closes_at,
             tier="anonymous",
             threshold=7,
+            plan=["standing"],
         )
     world.do(programme.approve, draft.id)
     assert not world.on(OPENING).upcoming[0].needs_approval
@@ -114,7 +115,7 @@ def test_the_first_round_waits_for_approval_and_the_next_is_the_same_again(world
     first, second = world.rounds()
     assert (first.state, second.state) == ("released", "open")
     assert (second.title, second.tier, second.threshold) == ("February 2027", "anonymous", 7)
-    assert second.instrument_id == first.instrument_id
+    assert second.instrument_id == first.instrument_id and second.plan == first.plan == ["standing"]
     items = [json.loads(round_.promise)["items"] for round_ in (first, second)]
     assert items[0] == items[1] and world.turns() == [(1, "launched"), (2, "launched")]
     with world.database.reading() as session:
@@ -133,8 +134,11 @@ def test_what_blocks_a_launch_is_told_and_tried_again(world):
             session.add(spell)
     world.on(OPENING - clock.days(10))
     coming = world.on(OPENING).upcoming[0]
-    assert "Nobody is on the roster" in coming.trouble and coming.dates.latest > world.now
-    assert "Nobody is on the roster" in world.on(OPENING + clock.days(1)).upcoming[0].trouble
+    assert "Nobody is on the roster" in coming.trouble and coming.late_since is None
+    coming = world.on(OPENING + clock.days(2) + timedelta(hours=12)).upcoming[0]
+    assert "Nobody is on the roster" in coming.trouble and coming.late_since == OPENING
+    assert clock.show_instant(coming.dates.opens_at) == "10 August 2026 at 9am"
+    assert clock.show_instant(coming.latest) == "20 August 2026 at 1pm"
     with world.database.session() as session:
         for spell in session.exec(select(Spell)):
             spell.ends = None
