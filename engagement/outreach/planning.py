@@ -29,6 +29,8 @@ GAP = 1e-3
 # Unplaced practices that the last step may still squeeze into what is left.
 WAITING = 20
 LEAST_NEED = 0.01
+# What keeps a strict bound strict: more than the solver's tolerance.
+MARGIN = 1e-4
 # A large finite worth taken off where a contact may not be.
 FORBIDDEN = 1e6
 
@@ -353,7 +355,7 @@ def _fill(
             inside = group.members[cells.practice]
             # Its contacts are at most this share of all, rounded up. Where floors and picks went beyond, no more of
             # it, and of the others as many as there are hours for.
-            room = most * total + 1 - 1e-6 - int((group.members & stands).sum())
+            room = most * total + 1 - MARGIN - int((group.members & stands).sum())
             if most < 1 and room >= 0:
                 cells.below(np.arange(len(cells)), np.where(inside, 1 - most, -most), room)
             elif most < 1 and inside.any():
