@@ -183,7 +183,7 @@ def balance_tab() -> None:
         f"For each {here.words['practice']} on average, since the body came into this service. A survey counts once for each "
         f"{here.words['practice']} in which somebody was invited; whether anybody answered is not counted here."
     )
-    st.subheader(f"Each {here.words['practice']}", anchor=False)
+    st.subheader(f"Each {safe_md(here.words['practice'])}", anchor=False)
     show.table(
         drawing.balance_table(balance, here.words),
         alt=f"What each {here.words['practice']} asked and was answered, and what was asked of it",
@@ -234,11 +234,11 @@ def log_one() -> None:
             "Asked on", value=today, max_value=today, format="DD/MM/YYYY", key=f"{key}_on"
         )
         due_on = st.date_input("Due by (if it had a day)", value=None, format="DD/MM/YYYY", key=f"{key}_due")
-        everybody = st.checkbox(f"It went to all {practices}", value=True, key=f"{key}_all")
+        everybody = st.checkbox(f"It went to all {safe_md(practices)}", value=True, key=f"{key}_all")
         codes = list(names)
         if not everybody:
             codes = st.multiselect(
-                f"{practices.capitalize()} that were asked",
+                f"{safe_md(practices.capitalize())} that were asked",
                 list(names),
                 format_func=names.get,
                 placeholder="Type a few letters of the name",
@@ -273,7 +273,7 @@ def change_one() -> None:
         return
     all_names = names | {code: code for code in each.given if code not in names}
     gave = st.multiselect(
-        f"{practices.capitalize()} that gave it",
+        f"{safe_md(practices.capitalize())} that gave it",
         list(each.given),
         default=[code for code, given in each.given.items() if given],
         format_func=all_names.get,

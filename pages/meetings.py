@@ -56,7 +56,7 @@ def log_one(session, actor, body_id, *, date, title, people) -> None:
 def who_came(key: str, options: dict[str, str], before: dict[str, int]) -> dict[str, int]:
     """Choose who came and how many of each; every one chosen counts as one person until said otherwise."""
     came = st.multiselect(
-        f"{here.words['practices'].capitalize()} that came",
+        f"{safe_md(here.words['practices'].capitalize())} that came",
         list(options),
         default=[code for code in before if before[code] and code in options],
         format_func=options.get,

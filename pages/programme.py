@@ -13,6 +13,7 @@ from engagement.messaging import quiet
 from engagement.models import APPROVALS, TIERS
 from engagement.rounds import cadence, programme
 from engagement.ui import frame_tools
+from engagement.ui.safe import safe_md
 
 DONE, ASKED = "programme_done", "programme_asked"
 AS_LAST = "as in the last round"
@@ -304,7 +305,7 @@ def main() -> None:
     st.title("Programme", anchor=False)
     here.actor.require(here.body.id, Role.LEAD)
     if done := st.session_state.pop(DONE, None):
-        st.success(done)
+        st.success(safe_md(done))
     with here.database.reading() as session:
         view = programme.read(session, here.actor, here.body.id)
     if view is None:

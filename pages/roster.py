@@ -101,7 +101,7 @@ def _confirmation(here, name: str) -> None:
     with st.container(border=True):
         st.text(question)
         with st.container(horizontal=True):
-            yes = st.button(button, type="primary", key=f"{name}_yes")
+            yes = st.button(safe_md(button), type="primary", key=f"{name}_yes")
             no = st.button("Do not change anything", key=f"{name}_no")
     if no:
         del st.session_state[ASKED]

@@ -225,7 +225,7 @@ def _to_draw(found: Outreach, newest: Mapping | None, visits: int) -> None:
         )
         return
     number = st.number_input(
-        f"How many {practices} to choose among, the least engaged first",
+        f"How many {safe_md(practices)} to choose among, the least engaged first",
         min_value=fewest,
         max_value=len(ranked),
         value=min(2 * first, len(ranked)),
