@@ -12,6 +12,7 @@ import pytest
 
 from engagement.config import SETTINGS, Config
 from engagement.errors import Invalid
+from tests import untrusted_labels
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "pages").glob("*.py"))
@@ -41,6 +42,60 @@ def test_no_screen_writes_raw_html(path):
     """Nothing is handed to the browser as HTML: what people typed could be in it."""
     text = path.read_text(encoding="utf-8")
     assert "unsafe_allow_html" not in text and not re.search(r"\bst\.html\(", text)
+
+
+SCREENS = [*PAGES, *sorted((ROOT / "engagement" / "ui").glob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=lambda path: path.name)
+def test_no_label_takes_what_people_typed(path):
+    """What reaches a label is fixed words, a number or a date of ours, or has passed the escaper."""
+    assert untrusted_labels.faults(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(p):\n    for x in people(): st.button(f'Remove {x.name}')",
+        "def main():\n    here = current()\n    st.subheader(here.body.name)",
+        "def main():\n    name = find().name\n    st.caption('By ' + name)",
+        "def main():\n    names = {p.id: p.name for p in find()}\n    st.radio('Who', [1], format_func=names.get)",
+        "def main():\n    st.radio('Who', [p.name for p in find()])",
+        "def ask(label):\n    st.button(label)\ndef main():\n    ask(find().name)",
+        "def ask(label):\n    inner(label)\ndef inner(x):\n    st.button(x)\ndef main():\n    ask(label=find().name)",
+        "def main():\n    st.text_input('Name', help=find().note)",
+        "def main():\n    left, right = st.columns(2)\n    left.metric('Practice', find().name)",
+        "def main():\n    st.success(st.session_state.pop('done'))",
+        "def main():\n    st.write(find())",
+        "def main():\n    st.tabs([r.title for r in find()])",
+        "def main():\n    st.html('x')",
+        "def main():\n    st.info('%s' % find().name)",
+        "def main():\n    st.info('{}'.format(find().name))",
+        "def words():\n    return find().name\ndef main():\n    st.info(words())",
+        "def main():\n    for k, v in find().items(): st.markdown(f'**{k}**')",
+        "def main():\n    st.sidebar.markdown(find().name)",
+    ],
+)
+def test_the_reading_of_labels_finds_a_slip(code):
+    """Each way of letting a typed name into a label is found, also through a helper, a variable or a dictionary."""
+    assert untrusted_labels.faults(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def main():\n    st.button(f'Round {round_.number}')",
+        "def main():\n    st.subheader(safe_md(here.body.name))",
+        "def main():\n    st.text(find().name)",
+        "NAMES = {1: 'One'}\ndef main():\n    st.radio('Which', list(NAMES), format_func=NAMES.get)",
+        "def main():\n    title = 'New' if find() else 'Old'\n    st.header(title)",
+        "def main():\n    st.selectbox('Person', [p.id for p in find()])",
+        "def ask(label):\n    st.button(label)\ndef main():\n    ask('Delete it')",
+    ],
+)
+def test_the_reading_of_labels_lets_fixed_words_pass(code):
+    """Fixed words, numbers, escaped names, and what Streamlit draws as plain text are no fault."""
+    assert untrusted_labels.faults(code) == []
 
 
 def test_every_setting_is_documented():
