@@ -767,6 +767,10 @@ def cmd_export(args, context: Context) -> int:
 
 
 def cmd_account(args, context: Context) -> int:
+    if args.what != "new":
+        return _account_help(args, context)
+    if not (args.name and args.role):
+        raise Invalid("A new account needs --name and --role")
     from engagement.roster import ensure_body
 
     with context.database.session() as session:
@@ -781,6 +785,32 @@ def cmd_account(args, context: Context) -> int:
     if password:
         words += f"\nPassword, shown only now and to be changed at the first sign-in: {password}"
     say(args, {"email": account.email, "password": password or None}, words)
+    return 0
+
+
+def _account_help(args, context: Context) -> int:
+    """For an account that is there: an invitation, a new password, or no second factor any more."""
+    from engagement.access import sign_in_links
+
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        people = {person.email: person for person in accounts.people(session, context.actor, body.id)}
+        person = people.get(args.email.strip().lower())
+        if person is None:
+            raise NotFound(f"{args.email} has no account in {body.name}.")
+        asked = (session, context.actor, body.id, person.id)
+        if args.what == "invite":
+            if context.config.provider is None:
+                raise Invalid("There is no provider to sign in with: set ENGAGEMENT_OIDC_ISSUER first")
+            link = f"{context.config.public_url}/sign-in/invitation/{sign_in_links.invite(*asked)}"
+            found, words = {"link": link}, f"It works once, for a week, for whoever opens it first:\n{link}"
+        elif args.what == "password":
+            password = accounts.reset_password(*asked)
+            found, words = {"password": password}, f"Password, to be changed at the next sign-in: {password}"
+        else:
+            accounts.remove_second_factor(*asked)
+            found, words = {}, "The second factor was removed, and all sessions of the account have ended."
+    say(args, {"email": person.email} | found, words)
     return 0
 
 
@@ -1029,14 +1059,14 @@ def parser() -> argparse.ArgumentParser:
     one = command("export", cmd_export, "write releases to a CSV or JSON file")
     one.add_argument("--round", type=int, metavar="NUMBER")
     one.add_argument("--out", required=True, metavar="FILE")
-    one = command("account", cmd_account, "make an account")
-    one.add_argument("what", choices=("new",))
+    one = command("account", cmd_account, "make an account, or help somebody who cannot sign in")
+    one.add_argument("what", choices=("new", "invite", "password", "remove-second-factor"))
     one.add_argument("--email", required=True)
-    one.add_argument("--name", required=True)
+    one.add_argument("--name", help="with new")
     one.add_argument(
         "--body-name", metavar="NAME", help="with --body: what to call a body that is made by this"
     )
-    one.add_argument("--role", required=True, choices=[role.value for role in Role])
+    one.add_argument("--role", choices=[role.value for role in Role], help="with new")
     one = command(
         "audit", cmd_audit, "check the audit log, print its newest line's hash, or write it to a file"
     )

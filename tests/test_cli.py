@@ -203,6 +203,21 @@ def test_an_account_is_printed_once(run):
     assert code == 1 and "already has this role" in error
 
 
+def test_somebody_who_cannot_sign_in_is_helped_at_the_command_line(run, monkeypatch):
+    """Only where there is a provider is an invitation made; a password is made anew; without a second factor it says so."""
+    ann = ("--email", "ann@example.org")
+    run("account", "new", *ann, "--name", "Ann", "--role", "engagement_lead", "--body", "NEW")
+    assert "set ENGAGEMENT_OIDC_ISSUER first" in run("account", "invite", *ann)[2]
+    assert "no account in" in run("account", "password", "--email", "bob@example.org")[2]
+    assert "needs --name and --role" in run("account", "new", "--email", "bob@example.org")[2]
+    assert len(json.loads(run("account", "password", *ann, "--json")[1])["password"]) >= 12
+    assert "has no second factor" in run("account", "remove-second-factor", *ann)[2]
+    monkeypatch.setenv("ENGAGEMENT_OIDC_ISSUER", "https://id.example.org")
+    monkeypatch.setenv("ENGAGEMENT_OIDC_CLIENT_ID", "x")
+    link = json.loads(run("account", "invite", *ann, "--json")[1])["link"]
+    assert link.startswith("http://localhost:8501/sign-in/invitation/") and len(link.rsplit("/", 1)[1]) == 43
+
+
 def test_the_doctor_finds_what_is_wrong(imported, config):
     """A healthy installation exits 0; without the keys of an open round it exits 3 and says so."""
     assert imported("doctor")[0] == 0
