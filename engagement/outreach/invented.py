@@ -20,7 +20,7 @@ SEED = 2_013
 PAST = (
     (128, 0, "visit", "met", "Nobody there knew who to ring about district nurses.", "Send the list of contacts", -100),
     (121, 3, "visit", "met", "They read no papers for want of time. A summary of one page would help.", "", 0),
-    (96, 6, "visit", "missed", "Two partners were ill.", "Ring again in spring", -60),
+    (96, 6, "visit", "missed", "Two partners were ill.", "Ring again in spring", 110),
     (70, 1, "training", "met", "Two came to the session on referrals, and asked for another.", "", 0),
     (41, 9, "visit", "met", "They would host the next meeting of the locality.", "Agree a date", 12),
     (33, 4, "papers", "met", "", "", 0),
@@ -35,8 +35,9 @@ def make(database: Database, actor: Actor, body_id: int) -> None:
         needy = _needy(session, actor, body_id)
         today = clock.today()
         who = {person.name.split(" ")[-1]: person.id for person in team.people(session, actor, body_id)}
+        logged = []
         for ago, place, action, outcome, heard, step, due in PAST:
-            contacts.log_unplanned(
+            made = contacts.log_unplanned(
                 session,
                 actor,
                 body_id,
@@ -49,6 +50,8 @@ def make(database: Database, actor: Actor, body_id: int) -> None:
                 next_step=step,
                 next_on=today + timedelta(due) if step else None,
             )
+            logged.append(made)
+        contacts.next_done(session, actor, logged[0])
         team.exclude(
             session, actor, body_id, needy[12], "Asked not to be visited until its partners are settled."
         )

@@ -5,7 +5,7 @@ practices that asked not to be visited. Three rules may give, in this order, and
 first (to floors and random picks), then random picks, and floors last, where there are not hours enough.
 
 It is solved in two steps, both by scipy's HiGHS. First an integer program places what the rules ask for. Then what is
-left of the hours is filled by need: a linear program over everything, whose few split contacts a small integer
+left of the hours goes where need is greatest: a linear program over everything, whose few split contacts a small integer
 program makes whole. The first step is exact; `Plan.bound` says how much better any plan's second step could be.
 """
 
@@ -119,8 +119,8 @@ class Plan:
     """Contacts in the order of month, person and practice, and which rule gave.
 
     `drawn`: practices by lot, in the order drawn. `no_floor`: due practices without a contact by their month;
-    `no_random`: drawn ones without; `over`: groups above their share. `value`: the need met in the second step,
-    sooner counted more; `bound`: no plan that keeps the first step meets more.
+    `no_random`: drawn ones without; `over`: groups above their share. `value`: hours of the second step,
+    each by the need that it meets and sooner counted more; `bound`: no plan that keeps the first step has more.
     """
 
     contacts: tuple[Placed, ...]
@@ -240,10 +240,15 @@ class _Cells:
             self.below(columns, hours, float(capacity[self.person[first], self.month[first]]) + 1e-9)
 
     def sooner(self) -> np.ndarray:
-        """What each cell is worth: the need, a little more the sooner it is met."""
+        """The need that each cell meets, a little more the sooner it is met."""
         months = self.demand.capacity.shape[1]
         need = np.maximum(self.demand.need, LEAST_NEED)[self.practice]
         return need * (1 + SOONER * (months - self.month) / months)
+
+    def worth(self) -> np.ndarray:
+        """What each cell is worth to the plan: each of its hours counts by the need that it meets, so that hours go to the
+        needy and not to what is quickly done."""
+        return self.sooner() * self.demand.hours[self.practice]
 
     def solve(self, gain: np.ndarray, *, whole: bool) -> tuple[np.ndarray, float]:
         """The values from 0 to 1 that gain the most under the rows, and an upper bound of that gain."""
@@ -343,28 +348,40 @@ def _place(
 def _fill(
     demand: Demand, rules: Rules, placed: list[tuple], left: np.ndarray
 ) -> tuple[list[tuple], float, float]:
-    """Fill what is left of the hours by need, within fair shares; the cells, the need met and a bound of it."""
+    """Fill what is left of the hours by need, within fair shares; the cells, what they are worth and a bound of it."""
     stands = demand.held & ~demand.excluded
     stands[[practice for practice, *_ in placed]] = True
-    total = int(stands.sum())
 
-    def rows(cells: _Cells) -> None:
+    def rows(cells: _Cells, *, blocking: bool = True) -> None:
         cells.once_and_within(left)
+        total = int(stands.sum())
         for group in demand.groups:
             most = demand.share(group) + rules.slack
             inside = group.members[cells.practice]
-            # Its contacts are at most this share of all, rounded up. Where floors and picks went beyond, no more of
-            # it, and of the others as many as there are hours for.
+            # Its contacts are at most this share of all, rounded up. Where floors and picks went beyond, no more of it
+            # until others have caught up.
             room = most * total + 1 - MARGIN - int((group.members & stands).sum())
             if most < 1 and room >= 0:
                 cells.below(np.arange(len(cells)), np.where(inside, 1 - most, -most), room)
-            elif most < 1 and inside.any():
+            elif most < 1 and blocking and inside.any():
                 cells.below(np.flatnonzero(inside), 1.0, 0.0)
 
-    rest = np.flatnonzero(demand.open & ~stands)
-    cells, values, bound = _best(_Cells.of(demand, rest, left), rows, _Cells.sooner)
-    chosen, worth = _needy_first(demand, cells.taken(values))
-    return chosen, worth, bound
+    def remaining() -> _Cells:
+        return _Cells.of(demand, np.flatnonzero(demand.open & ~stands), left)
+
+    bound = 0.0
+    if len(cells := remaining()):
+        rows(cells, blocking=False)
+        bound = cells.solve(cells.worth(), whole=False)[1]
+    chosen: list[tuple] = []
+    while True:
+        cells, values, _ = _best(remaining(), rows, _Cells.worth)
+        taken = cells.taken(values)
+        if not taken:
+            return *_needy_first(demand, chosen), bound
+        chosen += taken
+        stands[[practice for practice, *_ in taken]] = True
+        left = _less(demand, left, taken)
 
 
 def _needy_first(demand: Demand, chosen: list[tuple]) -> tuple[list[tuple], float]:
@@ -382,7 +399,7 @@ def _needy_first(demand: Demand, chosen: list[tuple]) -> tuple[list[tuple], floa
         slots = _Cells(
             demand, np.repeat(practice, len(same)), np.tile(month, len(same)), np.tile(person, len(same))
         )
-        value = slots.sooner().reshape(len(same), -1)
+        value = slots.worth().reshape(len(same), -1)
         may = demand.can[practice][:, person] & (month[None] >= demand.first[practice, None])
         rows, slot = linear_sum_assignment(np.where(may, value, -FORBIDDEN), maximize=True)
         worth += float(value[rows, slot].sum())

@@ -93,11 +93,13 @@ def unplanned(found: Outreach) -> None:
 def outcome_fields(found: Outreach, key: str, row: ContactRow | None) -> dict:
     """The four things to say: when, what came of it, what was heard, what comes next."""
     today = clock.today()
-    outcome = st.radio(
+    # Wide buttons: rows of a radio are too close together for a thumb.
+    outcome = st.segmented_control(
         "What came of it",
         list(outreach_words.OUTCOME_NAMES),
         format_func=outreach_words.OUTCOME_NAMES.get,
-        index=list(outreach_words.OUTCOME_NAMES).index(row.outcome) if row and row.outcome else 0,
+        default=row.outcome if row and row.outcome else contacts.MET,
+        required=True,
         key=f"{key}_outcome",
     )
     day = (
