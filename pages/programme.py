@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 
 import streamlit as st
@@ -164,11 +165,12 @@ def save(first: date | None, **chosen) -> None:
     run("The programme is saved.", programme.save, first=first, **chosen)
 
 
-def notes(coming: programme.Upcoming) -> list[str]:
+def notes(coming: programme.Upcoming, view: programme.View) -> list[str]:
     """Why a round does not open or close on the day that the rule names."""
     dates, out = coming.dates, []
     if dates.moved:
-        out.append("Its date was moved by hand.")
+        on = cadence.which_day(replace(view.rule, first=dates.wanted))
+        out.append(f"Its date was moved by hand, and the rounds after it follow: they open on {on}.")
     if dates.opening_shifted:
         out.append(f"Opening moved from {a_day(dates.wanted)}: {dates.opening_shifted}.")
     if dates.closing_shifted:
@@ -176,6 +178,11 @@ def notes(coming: programme.Upcoming) -> list[str]:
     if coming.late_since:
         out.append(
             f"It should have opened on {clock.show_instant(coming.late_since)}: it opens late and keeps its full length."
+        )
+    if view.asking and dates.opens_at <= view.asking[1]:
+        out.append(
+            f"Round {view.asking[0]} is open until {clock.show_instant(view.asking[1])}: this round waits until it has "
+            "closed."
         )
     return out
 
@@ -186,7 +193,7 @@ def card(coming: programme.Upcoming, view: programme.View) -> None:
     with st.container(border=True):
         st.subheader(f"Round {coming.number}", anchor=False)
         st.text(f"Opens {clock.show_date(dates.opens_at)}, closes {clock.show_date(dates.closes_at)}")
-        if found := notes(coming):
+        if found := notes(coming, view):
             st.text(" ".join(found))
         if coming.reminders:
             st.text(f"Reminders to those who have not answered: {days(coming.reminders)}")

@@ -16,7 +16,7 @@ from engagement.access import Actor
 from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.messaging import settings
-from engagement.models import Programme, ProgrammeTurn, Round
+from engagement.models import Programme, ProgrammeTurn
 from engagement.rounds import cadence, programme, verbs
 
 log = logging.getLogger("engagement.autopilot")
@@ -28,8 +28,6 @@ REST = timedelta(minutes=1)
 UNEXPECTED = (
     "An unexpected error held the programme up; the worker's log says more. It tries again every minute."
 )
-# States in which a round takes no more answers; whatever else a round is, it stands in the way of the next.
-OVER = ("draft", "closing", "mixed", "released", "cancelled")
 WORKER = Actor.worker()
 
 
@@ -137,7 +135,7 @@ def _drafted(session: Session, found: Programme, turn: ProgrammeTurn) -> datetim
         raise _Waits("It waits for approval on the Programme page.")
     if dates.opens_at > clock.now():
         return dates.opens_at
-    if open_one := _in_the_way(session, found.body_id):
+    if open_one := programme.asking(session, found.body_id):
         raise _Waits(f"It waits until round {open_one.number} has closed: two rounds are never open at once.")
     if round_.closes_at is not None and round_.closes_at != dates.closes_at:
         round_.closes_at = dates.closes_at
@@ -150,16 +148,6 @@ def _drafted(session: Session, found: Programme, turn: ProgrammeTurn) -> datetim
 
 class _Waits(EngagementError):
     """A drafted round cannot launch yet."""
-
-
-def _in_the_way(session: Session, body_id: int) -> Round | None:
-    """A round of the body that takes answers now, or is about to."""
-    return session.exec(
-        select(Round)
-        .where(Round.body_id == body_id, Round.state.not_in(OVER))
-        .order_by(Round.number)
-        .limit(1)
-    ).first()
 
 
 def too_late(opens_at: datetime, trouble: str | None = None) -> str:

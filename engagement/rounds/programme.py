@@ -29,6 +29,8 @@ from engagement.rounds import cadence, plans, verbs
 from engagement.rounds.cadence import Dates, Rule
 
 AHEAD = 4
+# States in which a round takes no answers; whatever else a round is, it stands in the way of another.
+NOT_ASKING = ("draft", "closing", "mixed", "released", "cancelled")
 # How many turns that were left out the page still tells of.
 TOLD = 3
 USUAL_LENGTH = 28
@@ -84,8 +86,11 @@ class Asks:
 
 @dataclass(frozen=True)
 class View:
-    """A programme as its page and the command line show it. `next_wanted` is the day of the next turn not drafted yet,
-    which is where a rule that is saved anew begins."""
+    """A programme as its page and the command line show it.
+
+    `next_wanted` is the day of the next turn not drafted yet, which is where a rule that is saved anew begins.
+    `asking` is the number of a round that takes answers now, and when it closes.
+    """
 
     rule: Rule
     lead_days: int
@@ -101,6 +106,7 @@ class View:
     next_wanted: date
     upcoming: tuple[Upcoming, ...]
     skipped: tuple[Skipped, ...]
+    asking: tuple[int, datetime] | None
 
 
 def read(session: Session, actor: Actor, body_id: int) -> View | None:
@@ -134,12 +140,16 @@ def read(session: Session, actor: Actor, body_id: int) -> View | None:
         next_wanted=ahead[0].wanted,
         upcoming=tuple(upcoming),
         skipped=_skipped(session, programme.id),
+        asking=(now.number, now.closes_at) if (now := asking(session, body_id)) else None,
     )
 
 
 def _drafted(session, programme, turn, round_, mail, own) -> Upcoming:
-    """The turn whose draft is there, with the dates that the draft has now."""
+    """The turn whose draft is there, with the dates that the draft has now, and why they are those."""
     due = planned(turn, round_)
+    by_rule = cadence.next_dates(rule_of(programme), turn.turn - 1, own, moved_of(programme), 1)[0]
+    if (by_rule.opens_at, by_rule.closes_at) == (due.opens_at, due.closes_at):
+        due = by_rule
     dates = cadence.late(due, clock.now(), own) or due
     return Upcoming(
         number=round_.number,
@@ -238,6 +248,16 @@ def needs_approval(session: Session, programme: Programme, turn: ProgrammeTurn) 
         ProgrammeTurn.programme_id == programme.id, ProgrammeTurn.state == "launched"
     )
     return session.exec(launched.limit(1)).first() is None
+
+
+def asking(session: Session, body_id: int) -> Round | None:
+    """A round of the body that takes answers now, or is about to."""
+    return session.exec(
+        select(Round)
+        .where(Round.body_id == body_id, Round.state.not_in(NOT_ASKING))
+        .order_by(Round.number)
+        .limit(1)
+    ).first()
 
 
 def skip_turn(session: Session, actor: Actor, programme: Programme, turn: ProgrammeTurn, reason: str) -> None:
@@ -411,13 +431,12 @@ def _day_faults(session: Session, programme: Programme, day: date, which: str) -
     if day < clock.today():
         return [f"The {which} round must open from today on"]
     last = last_turn(session, programme.id)
-    if last is None or last.state == "skipped":
-        return []
-    ends = clock.london_date(planned(last, round_of(session, last)).closes_at)
-    if day > ends:
+    before = [asking(session, programme.body_id), last and drafted(session, last)]
+    ends = [clock.london_date(round_.closes_at) for round_ in before if round_ and round_.closes_at]
+    if not ends or day > max(ends):
         return []
     return [
-        f"The round before is open until {clock.show_date(ends)}: choose a day after that for the {which} one"
+        f"The round before is open until {clock.show_date(max(ends))}: choose a day after that for the {which} one"
     ]
 
 

@@ -170,7 +170,9 @@ def test_two_rounds_are_never_open_at_once(world):
     with world.database.session() as session:
         verbs.launch(session, world.lead, round_.id)
     world.on()
-    world.on(OPENING - clock.days(10))
+    with pytest.raises(Invalid, match="open until 14 August 2026"):
+        world.do(programme.change, first=date(2026, 8, 14))
+    assert world.on(OPENING - clock.days(10)).asking == (1, round_.closes_at)
     coming = world.on(OPENING).upcoming[0]
     assert "until round 1 has closed" in coming.trouble
     world.on(round_.closes_at)
