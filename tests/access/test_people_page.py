@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlmodel import select
 
-from engagement.access import Actor, Role, accounts
-from engagement.models import Account, Body
+from engagement.access import Actor, Role, accounts, sign_in_links
+from engagement.config import MailConfig, ProviderConfig
+from engagement.models import Account, AccountIdentity, Body, SecondFactor, SignInMail
 from engagement.words import words_of
 from tests.access.conftest import PASSWORD
 
@@ -22,13 +25,17 @@ def open_page(database, config, cast, monkeypatch):
 
     from engagement.ui import frame_tools
 
-    def opened(person: Actor):
+    def opened(person: Actor, settings=None):
         def current():
             with database.reading() as session:
                 body = session.get(Body, cast.vale)
                 session.expunge(body)
             return SimpleNamespace(
-                database=database, actor=person, body=body, words=words_of(body.words), config=config
+                database=database,
+                actor=person,
+                body=body,
+                words=words_of(body.words),
+                config=settings or config,
             )
 
         monkeypatch.setattr(frame_tools, "current", current)
@@ -197,3 +204,73 @@ def test_names_never_become_markdown(open_page, database, cast, actor):
     for text in [*shown, *labels]:
         assert "![" not in text and "](" not in text
     assert trap in texts(at)
+
+
+@pytest.fixture
+def with_provider(config):
+    """Settings with a provider whose name would load a picture, were it Markdown, and with mail."""
+    provider = ProviderConfig("https://id.example.org", "x", label="![x](https://evil.example/x.png)")
+    return replace(config, provider=provider, mail=MailConfig(way="files"))
+
+
+def add_by(at, way: str, role: Role, email: str = "dora@example.org"):
+    """Add Dora, who signs in in a way that starts with some words."""
+    labelled(at.text_input, "Name").set_value("Dora")
+    labelled(at.text_input, "E-mail address").set_value(email)
+    roles, ways = at.radio
+    roles.set_value(role)
+    assert not any("![x]" in option for option in ways.options)
+    ways.set_value({"password": "password", "invitation": "provider", "links": "links"}[way])
+    return labelled(at.button, "Add").click().run()
+
+
+def test_a_person_is_added_by_an_invitation_shown_once(open_page, database, cast, actor, with_provider):
+    """With a provider the lead gets a link instead of a password, once; it is the person's, and there is no password."""
+    at = add_by(open_page(actor(cast.lead), with_provider), "invitation", Role.GOVERNING)
+    assert not at.exception and "do not open it yourself" in texts(at)
+    address = at.code[0].value
+    assert address.startswith("http://localhost:8501/sign-in/invitation/")
+    with database.reading() as session:
+        found = sign_in_links.invited(session, address.rsplit("/", 1)[1])
+        assert found.email == "dora@example.org" and not found.must_change
+    at.button(key="people_passed").click().run()
+    assert not at.code
+
+
+def test_links_alone_are_for_the_council(open_page, database, cast, actor, with_provider):
+    """Somebody with another role cannot be added to sign in by mailed links alone; a representative can, without password."""
+    at = open_page(actor(cast.lead), with_provider)
+    at = add_by(at, "links", Role.GOVERNING)
+    assert "Only council representatives" in at.error[0].value and len(at.dataframe[0].value) == 3
+    at = add_by(at, "links", Role.COUNCIL)
+    assert not at.code and "links that they ask for by e-mail" in texts(at)
+    with database.reading() as session:
+        assert sign_in_links.by_link(session, "dora@example.org")
+
+
+def test_other_ways_in_are_given_and_taken(open_page, database, cast, actor, with_provider):
+    """An invitation is made or mailed; a lost second factor is removed; a connection is parted; each is asked first."""
+    with database.session() as session:
+        account = session.get(Account, cast.governing)
+        session.add(SecondFactor(account_id=account.id, box=b"x", last_step=1, made_at=account.created_at))
+    at = choose(open_page(actor(cast.lead), with_provider), "Bob")
+    for what, said in (("factor", "was removed"), ("mail", "is on its way"), ("invite", "has an invitation")):
+        at.button(key=f"people_{what}").click().run()
+        at.button(key=f"people_{what}_yes").click().run()
+        assert not at.exception and said in texts(at), what
+    assert "/sign-in/invitation/" in at.code[0].value
+    with database.session() as session:
+        assert session.get(SecondFactor, cast.governing) is None
+        assert session.exec(select(SignInMail.address)).one() == "bob@example.org"
+        session.add(
+            AccountIdentity(
+                issuer="https://x", subject="s", account_id=account.id, bound_at=account.created_at
+            )
+        )
+    at = choose(open_page(actor(cast.lead), with_provider), "Bob")
+    assert "people_invite" not in [button.key for button in at.button]
+    at.button(key="people_part").click().run()
+    at.button(key="people_part_yes").click().run()
+    assert "is no longer connected" in texts(at)
+    with database.reading() as session:
+        assert not session.exec(select(AccountIdentity)).all()
