@@ -22,6 +22,7 @@ BENCHES = {
     "demo": "demo",
     "gate": "gate",
     "estimates": "estimates",
+    "outreach-plan": "outreach_plan",
 }
 
 

@@ -352,30 +352,35 @@ def _fill(
     stands = demand.held & ~demand.excluded
     stands[[practice for practice, *_ in placed]] = True
 
+    def room(group: Group) -> tuple[float, float]:
+        """The most that may be a group's share, and how many more of it there may be before others join."""
+        most = demand.share(group) + rules.slack
+        return most, most * int(stands.sum()) + 1 - MARGIN - int((group.members & stands).sum())
+
     def rows(cells: _Cells, *, blocking: bool = True) -> None:
         cells.once_and_within(left)
-        total = int(stands.sum())
         for group in demand.groups:
-            most = demand.share(group) + rules.slack
+            most, more = room(group)
             inside = group.members[cells.practice]
             # Its contacts are at most this share of all, rounded up. Where floors and picks went beyond, no more of it
             # until others have caught up.
-            room = most * total + 1 - MARGIN - int((group.members & stands).sum())
-            if most < 1 and room >= 0:
-                cells.below(np.arange(len(cells)), np.where(inside, 1 - most, -most), room)
+            if most < 1 and more >= 0:
+                cells.below(np.arange(len(cells)), np.where(inside, 1 - most, -most), more)
             elif most < 1 and blocking and inside.any():
                 cells.below(np.flatnonzero(inside), 1.0, 0.0)
 
     def remaining() -> _Cells:
         return _Cells.of(demand, np.flatnonzero(demand.open & ~stands), left)
 
-    bound = 0.0
-    if len(cells := remaining()):
+    bound = None
+    if any(room(group)[1] < 0 for group in demand.groups) and len(cells := remaining()):
+        # A group that waits for others may have more later, so the bound leaves it free.
         rows(cells, blocking=False)
         bound = cells.solve(cells.worth(), whole=False)[1]
     chosen: list[tuple] = []
     while True:
-        cells, values, _ = _best(remaining(), rows, _Cells.worth)
+        cells, values, most = _best(remaining(), rows, _Cells.worth)
+        bound = most if bound is None else bound
         taken = cells.taken(values)
         if not taken:
             return *_needy_first(demand, chosen), bound
