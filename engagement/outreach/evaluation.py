@@ -33,6 +33,8 @@ from engagement.words import words_of
 
 VISITS = 8
 FEWEST_ROUNDS = 3
+# Two effects say next to nothing of how far effects differ: their interval would reach from one end to the other.
+POOLED_FROM = 3
 STEPS = {SHARE: PROBABILITY, SCORE: POINTS}
 NAMES = {SHARE: "Answering", SCORE: "Score"}
 FORECAST, LOT, ROUNDS, BODIES = "forecast", "lot", "rounds", "bodies"
@@ -80,7 +82,7 @@ class Evaluation:
     """What can be said of outreach between the two newest assessed rounds, `after` and `before`, None before the third round.
 
     `figures`: against the forecast, both measures; `lot`: by the drawn order, for which `order` says how it was drawn and
-    kept to, empty without one; `rounds`: all rounds so far together, empty where fewer than two can be judged. `power`:
+    kept to, empty without one; `rounds`: all rounds so far together, empty where fewer than three can be judged. `power`:
     what so many visits could show, in sentences. `changes` never stand without `regression`.
     """
 
@@ -167,7 +169,7 @@ def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISI
 
 
 def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Figure, ...]:
-    """The newest effects of several bodies together; empty where fewer than two bodies have one.
+    """The newest effects of several bodies together; empty where fewer than three bodies have one.
 
     Raises as `actor.require` for a body that the actor may not read.
     """
@@ -181,7 +183,7 @@ def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Fig
         for name in MEASURES:
             if (one := seen.effect(name, seen.last)) is not None:
                 found[name].append(one)
-    return tuple(_pooled(name, BODIES, each, words) for name, each in found.items() if len(each) > 1)
+    return tuple(_pooled(name, BODIES, each) for name, each in found.items() if len(each) >= POOLED_FROM)
 
 
 # --- what is read -----------------------------------------------------------------------------------------------
@@ -292,9 +294,15 @@ def _figure(
         return Figure(name, by, None, None, None, *counts, None, None, why, why)
     people = measure.people if name == SCORE else np.nan_to_num(measure.observed * measure.people)
     bands = tuple(band(round(float(people[side].sum()))) or "under 5" for side in sides)
-    estimate, low, high = _printed(name, found.estimate, found.low, found.high)
-    text = _sentence(name, by, estimate, low, high, words)
-    return Figure(name, by, estimate, low, high, *counts, *bands, None, text)
+    printed = _printed(name, found.estimate, found.low, found.high)
+    first, later = (
+        ("drawn to come first", "drawn to come later") if by == LOT else ("that were met", "others")
+    )
+    sides_said = (
+        f"{counts[0]} {words['practices']} {first} against {counts[1]} {later}, each beside its forecast"
+    )
+    text = _sentence(name, printed, sides_said)
+    return Figure(name, by, *printed, *counts, *bands, None, text)
 
 
 def _printed(name: str, estimate: float, low: float, high: float) -> tuple[float, float, float]:
@@ -331,22 +339,21 @@ def _over_rounds(seen: _Seen, words: Mapping[str, str]) -> tuple[Figure, ...]:
         for gap in range(FEWEST_ROUNDS - 1, len(seen.numbers))
         if seen.visited[:, gap].sum() >= FEWEST and seen.why_not(gap, words) is None
     ]
-    if len(gaps) < 2:
+    if len(gaps) < POOLED_FROM:
         return ()
     found = []
     for name in MEASURES:
         each = [one for gap in gaps if (one := seen.effect(name, gap)) is not None]
-        if len(each) > 1:
-            found.append(_pooled(name, ROUNDS, each, words))
+        if len(each) >= POOLED_FROM:
+            found.append(_pooled(name, ROUNDS, each))
     return tuple(found)
 
 
-def _pooled(name: str, by: str, effects: Sequence[effect.Effect], words: Mapping[str, str]) -> Figure:
+def _pooled(name: str, by: str, effects: Sequence[effect.Effect]) -> Figure:
     found = effect.pool(effects)
-    estimate, low, high = _printed(name, found.estimate, found.low, found.high)
-    what = f"{found.bodies} {'rounds' if by == ROUNDS else 'bodies'}"
-    text = f"{what} together: {_sentence(name, by, estimate, low, high, words)}"
-    return Figure(name, by, estimate, low, high, found.treated, found.others, None, None, None, text)
+    printed = _printed(name, found.estimate, found.low, found.high)
+    text = _sentence(name, printed, f"{found.bodies} {'rounds' if by == ROUNDS else 'bodies'} together")
+    return Figure(name, by, *printed, found.treated, found.others, None, None, None, text)
 
 
 def _change(
@@ -363,7 +370,7 @@ def _change(
     change, returned = (_rounded(round(value / step) * step) for value in (found.change, found.returned))
     text = (
         f"{NAMES[figure.measure]}: {amount(figure.measure, change)} between the rounds in the {words['practices']} that were "
-        f"met; {amount(figure.measure, returned)} was to be expected of them without any visit."
+        f"met. Without any visit, {amount(figure.measure, returned)} was to be expected of them."
     )
     return Change(figure.measure, change, returned, found.treated, text)
 
@@ -387,18 +394,15 @@ def _number(name: str, value: float) -> str:
     return f"{sign}{abs(value) * 100:.0f}" if name == SHARE else f"{sign}{abs(value):.1f}"
 
 
-def _sentence(name: str, by: str, estimate: float, low: float, high: float, words: Mapping[str, str]) -> str:
-    who = "drawn to come first" if by == LOT else "that were met"
-    against = "those drawn to come later" if by == LOT else "the others"
-    what = (
-        "the share of people who answered" if name == SHARE else "the mean score of those whose answers count"
-    )
-    span = f"{_number(name, low)} to {_number(name, high)}"
-    said = f"In {words['practices']} {who}, {what} lay {amount(name, estimate)} from its forecast beside {against} (95% interval {span})."
+def _sentence(name: str, found: tuple[float, float, float], sides: str) -> str:
+    """One effect with its interval, what was compared, and whether it says anything."""
+    estimate, low, high = found
+    what = "people answering" if name == SHARE else "the mean score of those whose answers count"
+    said = f"Effect on {what}: {amount(name, estimate)} (95% interval {_number(name, low)} to {_number(name, high)}), {sides}."
     if low > 0:
-        return f"{said} That is more than chance."
+        return f"{said} Chance alone would seldom give so much."
     if high < 0:
-        return f"{said} That is less than chance would leave: visits may have done harm."
+        return f"{said} Chance alone would seldom give so little: the visits may have done harm."
     return f"{said} No effect at all would fit this too."
 
 
@@ -455,8 +459,8 @@ def _power(measures: Mapping[str, Measure], visits: int, words: Mapping[str, str
     needed = [amount(name, _up(name, power.detectable)).lstrip("+") for name, power in found.items()]
     needed[0] += " more people answering"
     sentences = [
-        f"{visits} visits before the next round can show an effect only if it is {size}: about {' or '.join(needed)}"
-        f"{' of the scale' if SCORE in found else ''} would show four times in five."
+        f"{visits} visits before the next round can show an effect only if it is {size}. About {', or '.join(needed)}"
+        f"{' of the scale,' if SCORE in found else ''} would show four times in five."
     ]
     sentences.append(
         f"If visits bring {amount(SHARE, HOPED[SHARE]).lstrip('+')} more people to answer, there is a chance of "

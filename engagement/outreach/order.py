@@ -16,7 +16,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -27,7 +27,8 @@ from engagement.access import Actor, Role, audit
 from engagement.access.audit import canonical, sha256
 from engagement.assessments import read
 from engagement.errors import Conflict, Invalid, NotFound
-from engagement.models import AuditEntry, OutreachOrder, Round
+from engagement.models import AuditEntry, OutreachOrder, PlannedContact, Practice, Round
+from engagement.outreach.contacts import MET
 from engagement.risk.effect import FEWEST
 from engagement.roster.bodies import own_body
 
@@ -38,7 +39,8 @@ BEGUN = ("open", "closing", "mixed", "released")
 @dataclass(frozen=True)
 class OrderRow:
     """A draw. `strata`: each eligible practice's segment when it was drawn; `capacity`: how many come before the next round;
-    `order`: codes, empty until it was opened. `attempt`: 2 where one before it was thrown away unseen."""
+    `order`: codes, empty until it was opened; `content`: what the seal is the SHA-256 of, salt included, empty until then.
+    `attempt`: 2 where one before it was thrown away unseen."""
 
     id: int
     after_round: int
@@ -46,6 +48,7 @@ class OrderRow:
     capacity: int
     strata: Mapping[str, str]
     order: tuple[str, ...]
+    content: str
     seal: str
     sealed_at: datetime
     opened_at: datetime | None
@@ -78,15 +81,23 @@ def draw(session: Session, actor: Actor, body_id: int, codes: Sequence[str], *, 
     """Draw the order in which practices are visited, the first `capacity` of them before the next round, and seal it.
 
     Stratified by the segments of the newest assessment. Raises `Invalid` for practices that the assessment does not speak
-    of and for numbers that no comparison can be made with, `Conflict` where an order was drawn after this round or the next
-    round has begun.
+    of or that were met since, and for numbers that no comparison can be made with; `Conflict` where an order was drawn
+    after this round or the next round has begun.
     """
     own_body(session, actor, body_id)
-    round_, content = _newest(session, actor, body_id)
+    if why := not_now(session, actor, body_id):
+        raise Conflict(why)
+    content = read.latest(session, actor, body_id)
+    number = content["round"]["number"]
+    round_ = session.exec(select(Round).where(Round.body_id == body_id, Round.number == number)).one()
     rows = {row["practice_id"]: row for row in content["practices"]}
     wanted = sorted(set(codes))
     problems = [
         f"{code} is not among the open practices; leave it out" for code in wanted if code not in rows
+    ]
+    met = _met_since(session, body_id, content)
+    problems += [
+        f"{code} was met since round {number} already; leave it out" for code in wanted if code in met
     ]
     if capacity < FEWEST or len(wanted) - capacity < FEWEST:
         problems.append(
@@ -147,7 +158,8 @@ def reveal(session: Session, actor: Actor, order_id: int) -> OrderRow:
     if sha256(row.content) != row.seal:
         raise Conflict("This order does not match its seal. Tell the data protection officer.")
     if row.opened_at is None:
-        _not_begun(session, row.body_id, session.get(Round, row.round_id).number)
+        if why := _begun(session, row.body_id, session.get(Round, row.round_id).number):
+            raise Conflict(why)
         row.opened_at = clock.now()
         session.add(row)
         session.flush()
@@ -226,25 +238,40 @@ def verify(session: Session, actor: Actor, order_id: int) -> tuple[Check, ...]:
     )
 
 
-def _newest(session: Session, actor: Actor, body_id: int) -> tuple[Round, dict[str, Any]]:
+def not_now(session: Session, actor: Actor, body_id: int) -> str | None:
+    """Why no order can be drawn at present; None where one can."""
     content = read.latest(session, actor, body_id)
     if content is None or not content["usable"]:
-        raise Conflict("An order is drawn by segment, and there are none before two rounds.")
-    number = content["round"]["number"]
-    _not_begun(session, body_id, number)
-    return session.exec(select(Round).where(Round.body_id == body_id, Round.number == number)).one(), content
+        return "An order is drawn by segment, and there are none before two rounds."
+    return _begun(session, body_id, content["round"]["number"])
 
 
-def _not_begun(session: Session, body_id: int, number: int) -> None:
-    """Raise `Conflict` where a round after this one is open or closed."""
+def _begun(session: Session, body_id: int, number: int) -> str | None:
+    """What to say where a round after this one is open or closed."""
     later = session.exec(
         select(Round.number).where(Round.body_id == body_id, Round.number > number, Round.state.in_(BEGUN))
     ).first()
-    if later is not None:
-        raise Conflict(
-            f"Round {later} has begun. Wait until it is assessed: an order is drawn before the visits, and these come "
-            "between two rounds."
+    if later is None:
+        return None
+    return (
+        f"Round {later} has begun. An order is drawn between two rounds, before the visits: wait until this round is closed "
+        "and assessed."
+    )
+
+
+def _met_since(session: Session, body_id: int, content: Mapping[str, Any]) -> set[str]:
+    """Practices that were met after the round of an assessment was closed: whatever the lot said, they had their visit."""
+    return set(
+        session.exec(
+            select(Practice.code)
+            .join(PlannedContact, PlannedContact.practice_id == Practice.id)
+            .where(
+                PlannedContact.body_id == body_id,
+                PlannedContact.outcome == MET,
+                PlannedContact.done_on > date.fromisoformat(content["round"]["closed_on"]),
+            )
         )
+    )
 
 
 def _draws(session: Session, body_id: int, round_id: int) -> list[OutreachOrder]:
@@ -274,6 +301,7 @@ def _shown(row: OutreachOrder) -> OrderRow:
         capacity=content["capacity"],
         strata=content["strata"],
         order=tuple(content["order"]) if row.opened_at else (),
+        content=row.content if row.opened_at else "",
         seal=row.seal,
         sealed_at=row.sealed_at,
         opened_at=row.opened_at,

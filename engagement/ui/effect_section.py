@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,7 +12,8 @@ from engagement.access import READERS, Role
 from engagement.assessments import read
 from engagement.clock import show_date
 from engagement.outreach import evaluation, order
-from engagement.outreach.evaluation import FORECAST, LOT, NAMES, ROUNDS, Change, Evaluation, Figure
+from engagement.outreach.contacts import MET
+from engagement.outreach.evaluation import BODIES, FORECAST, LOT, NAMES, ROUNDS, Change, Evaluation, Figure
 from engagement.risk.effect import FEWEST, MEASURES, SCORE, SHARE
 from engagement.ui import charts, frame_tools, show
 from engagement.ui.frame_tools import Current
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 TITLE = "Did it work?"
 BY = {
     LOT: "As drawn by lot",
-    FORECAST: "As visited, beside the forecast",
-    ROUNDS: "All rounds together",
-    "bodies": "All bodies together",
+    FORECAST: "As visited",
+    ROUNDS: "All rounds",
+    BODIES: "All bodies",
 }
 AXES = {SHARE: "Percentage points more who answer", SCORE: "Points of the mean score"}
 VISITS_KEY = "effect_visits"
@@ -155,7 +157,9 @@ def chart(figures: Sequence[Figure], theme: str | None = None) -> altair.LayerCh
         ]
     )
     y = alt_.Y("name:N", sort=list(frame["name"]), title=None, axis=alt_.Axis(labelLimit=170, grid=False))
-    x = alt_.X("estimate:Q", title=AXES[figures[0].measure], axis=alt_.Axis(tickCount=5, format="+"))
+    digits = ".0f" if figures[0].measure == SHARE else ".1f"
+    signed = f"datum.value == 0 ? '0' : format(datum.value, '+{digits}')"
+    x = alt_.X("estimate:Q", title=AXES[figures[0].measure], axis=alt_.Axis(tickCount=5, labelExpr=signed))
     tip = [alt_.Tooltip("name:N", title="Compared"), alt_.Tooltip("said:N", title="Effect")]
     base = alt_.Chart(frame)
     nothing = (
@@ -164,7 +168,7 @@ def chart(figures: Sequence[Figure], theme: str | None = None) -> altair.LayerCh
         .encode(x=alt_.X("zero:Q"))
     )
     spans = base.mark_rule(color=look.leader, strokeWidth=2).encode(
-        x=alt_.X("low:Q", title=AXES[figures[0].measure]), x2="high:Q", y=y, tooltip=tip
+        x=alt_.X("low:Q"), x2="high:Q", y=y, tooltip=tip
     )
     points = base.mark_point(color=look.leader, filled=True, size=110, opacity=1).encode(
         x=x, y=y, tooltip=tip
@@ -196,7 +200,10 @@ def drawn_order(found: Outreach, visits: int) -> None:
     with here.database.reading() as session:
         drawn = order.of(session, here.actor, here.body.id)
         newest = read.latest(session, here.actor, here.body.id)
-    if drawn is None:
+        not_now = order.not_now(session, here.actor, here.body.id)
+    if drawn is None and not_now:
+        st.text(not_now)
+    elif drawn is None:
         _to_draw(found, newest, visits)
     elif drawn.opened_at is None:
         _sealed(here, drawn)
@@ -204,12 +211,11 @@ def drawn_order(found: Outreach, visits: int) -> None:
         _opened(found, drawn)
 
 
-def _to_draw(found: Outreach, newest: Mapping | None, visits: int) -> None:
+def _to_draw(found: Outreach, newest: Mapping, visits: int) -> None:
     here, practices = found.here, found.here.words["practices"]
-    if newest is None or not newest["usable"]:
-        st.text("An order is drawn by segment, and there are none before two rounds.")
-        return
+    closed_on = date.fromisoformat(newest["round"]["closed_on"])
     out = {each.practice for each in found.excluded}
+    out |= {row.practice for row in found.rows if row.outcome == MET and row.done_on > closed_on}
     ranked = sorted(
         (
             row
@@ -234,7 +240,7 @@ def _to_draw(found: Outreach, newest: Mapping | None, visits: int) -> None:
     st.text(
         f"{first} of these {number} would come before the next round, each segment with about the same share. "
         + ("" if first == visits else f"Fewer than {FEWEST} visits cannot be compared. ")
-        + "Those that asked not to be visited are left out."
+        + "Those that asked not to be visited, or were met since the last round, are left out."
     )
     if st.button("Draw and seal the order", type="primary", key="effect_draw"):
         run(
@@ -290,7 +296,23 @@ def _opened(found: Outreach, drawn: order.OrderRow) -> None:
         ),
         alt="The drawn order of visits",
     )
-    with here.database.reading() as session:
-        checks = order.verify(session, here.actor, drawn.id)
-    for check in checks:
-        st.text(f"{'✓' if check.holds else '✗ NOT:'} {check.text}")
+    st.text(
+        "Anybody can check it: the SHA-256 of the file is the seal, and within each segment the practices stand in the order of "
+        "the SHA-256 of “salt:code”."
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download what was sealed",
+            drawn.content,
+            f"order-after-round-{drawn.after_round}.json",
+            "application/json",
+            on_click="ignore",
+            key="effect_file",
+        )
+        check = st.button("Check the draw", key="effect_check")
+    st.code(drawn.seal, language=None, wrap_lines=True)
+    if check:
+        with here.database.reading() as session:
+            checks = order.verify(session, here.actor, drawn.id)
+        for each in checks:
+            st.text(f"{'✓' if each.holds else '✗ NOT:'} {each.text}")

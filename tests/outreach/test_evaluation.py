@@ -112,8 +112,8 @@ def test_too_few_and_too_early_give_the_power_and_no_figure(installed):  # noqa:
     assert all(each.estimate is None for each in evaluate(installed, body_id).figures)
 
 
-def test_rounds_and_bodies_are_taken_together(installed):  # noqa: F811
-    """Visits before two rounds of a body, and before the last of two bodies, give one figure each with a wider reach."""
+def test_rounds_and_bodies_are_taken_together(installed, monkeypatch):  # noqa: F811
+    """Visits before several rounds of a body, and in several bodies, give one figure each; two are too few for one."""
     bodies = []
     for number, code in enumerate(("B1", "B2")):
         invented = Invented.make(4, practices=18, seed=number, ticking=1.0)
@@ -124,11 +124,16 @@ def test_rounds_and_bodies_are_taken_together(installed):  # noqa: F811
                 installed, body_id, [f"P{place:03d}" for place in range(year - 2011, 18, 3)], date(year, 9, 1)
             )
         bodies.append(body_id)
-        found = evaluate(installed, body_id)
+        assert evaluate(installed, body_id).rounds == ()
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluation, "POOLED_FROM", 2)
+            found = evaluate(installed, body_id)
         assert {each.by for each in found.rounds} == {"rounds"}
         assert "2 rounds together" in found.rounds[0].text
         assert found.rounds[0].treated >= 10
     with installed.database.reading() as session:
+        assert evaluation.pooled(session, OPERATOR, bodies) == ()
+        monkeypatch.setattr(evaluation, "POOLED_FROM", 2)
         figures = evaluation.pooled(session, OPERATOR, bodies)
         assert figures[0].measure == "share" and figures[0].treated >= 10
         assert all(each.by == "bodies" and "2 bodies together" in each.text for each in figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from sqlmodel import select
 from engagement.access import Actor, Role
 from engagement.errors import Conflict, Invalid, NotAllowed, NotFound
 from engagement.models import AuditEntry, OutreachOrder, Round
-from engagement.outreach import order
+from engagement.outreach import contacts, order
 from tests.assessments.conftest import Invented, installed  # noqa: F401
 from tests.support import OPERATOR
 
@@ -61,7 +62,7 @@ def test_sealed_before_it_is_seen_and_never_drawn_again(installed, body_id):  # 
     database = installed.database
     with database.session() as session:
         drawn = order.draw(session, OPERATOR, body_id, CODES, capacity=6)
-        assert drawn.order == () and drawn.early == () and drawn.attempt == 1
+        assert drawn.order == () and drawn.early == () and drawn.content == "" and drawn.attempt == 1
         entry = session.exec(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
         assert entry.action == "outreach.order_seal" and entry.detail["seal"] == drawn.seal
         assert "salt" not in json.dumps(entry.detail) and "P000" not in json.dumps(entry.detail)
@@ -86,7 +87,8 @@ def test_sealed_before_it_is_seen_and_never_drawn_again(installed, body_id):  # 
         assert order.of(session, OPERATOR, body_id) == opened
         checks = order.verify(session, OPERATOR, again.id)
         assert len(checks) == 5 and all(check.holds for check in checks)
-        stored = json.loads(session.get(OutreachOrder, again.id).content)
+        assert hashlib.sha256(opened.content.encode()).hexdigest() == drawn_seal(session, again.id)
+        stored = json.loads(opened.content)
         assert order.in_order(stored["salt"], stored["strata"]) == list(opened.order)
         actions = session.exec(
             select(AuditEntry.action).where(AuditEntry.action.startswith("outreach.order"))
@@ -94,6 +96,12 @@ def test_sealed_before_it_is_seen_and_never_drawn_again(installed, body_id):  # 
         assert [action.removeprefix("outreach.order_") for action in actions] == [
             "seal", "discard", "seal", "open",
         ]  # fmt: skip
+
+
+def drawn_seal(session, order_id: int) -> str:
+    """The seal as the audit log has it."""
+    entries = session.exec(select(AuditEntry).where(AuditEntry.action == "outreach.order_seal"))
+    return next(entry.detail["seal"] for entry in entries if entry.detail["order"] == order_id)
 
 
 def test_what_was_drawn_cannot_be_changed(installed, body_id):  # noqa: F811
@@ -130,6 +138,11 @@ def test_who_may_draw_and_when(installed, body_id):  # noqa: F811
             order.draw(session, council, body_id, CODES, capacity=6)
         with pytest.raises(NotFound):
             order.draw(session, stranger, body_id, CODES, capacity=6)
+        contacts.log_unplanned(
+            session, OPERATOR, body_id, "P017", action="visit", done_on=date(2020, 1, 1), outcome="met"
+        )
+        with pytest.raises(Invalid, match="P017 was met since round 2"):
+            order.draw(session, OPERATOR, body_id, [*CODES, "P017"], capacity=6)
         with pytest.raises(Invalid, match="P999 is not among"):
             order.draw(session, OPERATOR, body_id, [*CODES, "P999"], capacity=6)
         for capacity in (4, 10):
