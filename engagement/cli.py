@@ -12,13 +12,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, select
 
-from engagement import __version__, clock, db
+from engagement import __version__, clock, db, vitals
 from engagement.access import Actor, Role, accounts, audit
 from engagement.config import Config
 from engagement.db import Database
@@ -26,10 +26,10 @@ from engagement.errors import EngagementError, Invalid, NotFound
 from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import APPROVALS, MESSAGE_KINDS, TIERS, Body
+from engagement.vitals import Heart
 from engagement.worker import Embedded, Worker, pending
 
 REFUSED, UNWELL = 1, 3
-MAIL_LATE = timedelta(hours=4)
 EXAMPLES = """examples:
   engagement demo --links 2
   engagement import practices epraccur.csv --commissioner 00K --yes
@@ -78,6 +78,7 @@ class Context:
         """Let a worker do all that is due, here and now; returns the steps done."""
         worker = Worker(self.database, self.keys)
         done = worker.run_once()
+        Heart(self.database, "worker", worker.name).beat()
         with self.database.reading() as session:
             left = pending(session)
         if left:
@@ -451,7 +452,9 @@ def cmd_programme(args, context: Context) -> int:
 def cmd_worker(args, context: Context) -> int:
     if args.once:
         steps = context.work()
-        mails = Post(context.database, context.config).run_once()
+        post = Post(context.database, context.config)
+        mails = post.run_once()
+        Heart(context.database, "post", post.name).beat()
         say(args, {"steps": steps, "mails": mails}, f"{steps} steps done, {mails} messages settled.")
         return 0
     worker, stopped = Embedded(context.config), threading.Event()
@@ -879,17 +882,16 @@ def cmd_doctor(args, context: Context) -> int:
     def check(good: bool, words: str) -> None:
         findings.append((good, words))
 
-    check(db.revision(context.database) == db.head(), "the schema is the newest")
+    found = vitals.take(context.database, context.config)
+    check(found.schema_is_newest, f"the schema is {found.schema}, of {found.newest_schema}")
     with context.database.reading() as session:
         broken = audit.verify(session)
         waiting = pending(session)
-        from engagement.messaging import outbox
         from engagement.models import Programme, Round
 
         held_up = session.exec(select(Programme.trouble).where(Programme.trouble.is_not(None))).all()
         troubles = session.exec(select(Round.number, Round.trouble).where(Round.trouble.is_not(None))).all()
         opened = session.exec(select(Round).where(Round.state.in_(("open", "closing")))).all()
-        late = outbox.oldest(session)
     check(
         broken is None,
         "the audit log is whole" if broken is None else f"the audit log breaks at line {broken}",
@@ -906,12 +908,17 @@ def cmd_doctor(args, context: Context) -> int:
             context.keys.holds_round(round_.public_id),
             f"the keys of round {round_.number} are in the key folder",
         )
-    if context.config.mail.way != "off":
-        waits = late is not None and clock.now() - late > MAIL_LATE
+    check(found.worker_is_well, _last_seen(found))
+    if found.mails:
+        late = found.oldest_mail
         check(
-            not waits,
-            f"mail has waited since {clock.show_instant(late)}" if waits else "no mail waits for long",
+            found.mail_is_well,
+            "no mail waits for long"
+            if found.mail_is_well
+            else f"mail has waited since {clock.show_instant(late)}",
         )
+    check(found.disk_is_well, f"{found.bytes_free / 1e9:.1f} GB are free where the data is")
+    check(found.backup_is_well, _last_backup(found))
     folder = context.config.keys
     if folder.exists():
         check(folder.stat().st_mode & 0o077 == 0, "only the owner can read the key folder")
@@ -922,6 +929,28 @@ def cmd_doctor(args, context: Context) -> int:
         "\n".join(f"{'ok ' if fine else 'NOT'}  {words}" for fine, words in findings),
     )
     return 0 if good else UNWELL
+
+
+def _last_seen(found: vitals.Vitals) -> str:
+    """When the worker and the post were last seen."""
+    said = []
+    for job, at in (("worker", found.worker), ("sender of mail", found.post if found.mails else None)):
+        if at is not None:
+            said.append(f"the {job} was last seen on {clock.show_instant(at)}")
+        elif job == "worker" or found.mails:
+            said.append(f"no {job} has been seen yet")
+    return " and ".join(said) + (
+        "" if found.worker_is_well else ": start the app, or engagement worker, for a round waits for it"
+    )
+
+
+def _last_backup(found: vitals.Vitals) -> str:
+    """When the last backup was made, as far as is known here."""
+    if not found.is_sqlite:
+        return "backups of PostgreSQL are made outside (pg_dump -Fc): look there"
+    if found.last_backup is None:
+        return "there is no backup in the folder of backups: engagement backup makes one"
+    return f"the last backup is of {clock.show_instant(found.last_backup)}"
 
 
 def cmd_bench(args, context: Context) -> int:

@@ -28,6 +28,7 @@ from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
 from engagement.rounds import autopilot, lifecycle, opening, verbs
+from engagement.vitals import Heart
 
 if TYPE_CHECKING:
     from engagement.disclosure import Decision
@@ -285,9 +286,11 @@ class Embedded:
         self._checker.close()
 
     def _run(self, job: Worker | Post) -> None:
+        heart = Heart(job.database, "post" if job is self._post else "worker", job.name)
         while not self._stop.wait(self._pause):
             try:
                 job.run_once()
+                heart.beat()
             except Exception as error:
                 # A mail's error may quote an address: of the sender's, only the kind is logged.
                 log.error(

@@ -224,6 +224,8 @@ def test_the_doctor_finds_what_is_wrong(imported, config):
     closes = (clock.today() + clock.days(14)).isoformat()
     imported("round", "new", "--title", "Third", "--closes", closes)
     imported("round", "launch", "3", "--yes", "--wait")
+    assert "no sender of mail has been seen yet" in imported("doctor")[1]
+    imported("worker", "--once")
     assert imported("doctor")[0] == 0
     for key in config.keys.glob("round-*.key"):
         key.unlink()
