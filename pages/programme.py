@@ -11,7 +11,6 @@ from engagement import clock
 from engagement.access import Role
 from engagement.errors import EngagementError
 from engagement.messaging import quiet
-from engagement.models import APPROVALS, TIERS
 from engagement.rounds import cadence, programme
 from engagement.ui import frame_tools
 from engagement.ui.safe import safe_md
@@ -120,16 +119,16 @@ def form(view) -> None:
         )
         approval = st.radio(
             "Which rounds wait for approval",
-            APPROVALS,
-            index=APPROVALS.index(view.approval) if view else 0,
+            programme.APPROVALS,
+            index=programme.APPROVALS.index(view.approval) if view else 0,
             format_func=APPROVAL_NAMES.get,
         )
         left, right = st.columns(2)
         with left:
             tier = st.selectbox(
                 "Confidentiality",
-                (None, *TIERS),
-                index=(None, *TIERS).index(view.tier) if view else 0,
+                (None, *programme.TIERS),
+                index=(None, *programme.TIERS).index(view.tier) if view else 0,
                 format_func=TIER_NAMES.get,
             )
         with right:
