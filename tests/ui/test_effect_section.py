@@ -1,0 +1,93 @@
+"""“Did it work?” as it is drawn: figures with their intervals, and before and after never without its warning."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engagement.outreach.evaluation import Change, Evaluation, Figure
+from engagement.ui import effect_section
+
+REGRESSION = "Practices are picked for a bad round (regression to the mean)."
+
+
+def figure(measure: str, by: str, estimate: float | None = 0.1) -> Figure:
+    """A figure, or why there is none."""
+    if estimate is None:
+        return Figure(measure, by, None, None, None, 3, 30, None, None, "Too few.", "Too few.")
+    return Figure(
+        measure, by, estimate, -0.05, 0.3, 8, 32, "15–19", "50+", None, f"{measure} {by} in a sentence."
+    )
+
+
+EVALUATION = Evaluation(
+    after=7,
+    before=8,
+    headline="Whether visits worked cannot be told yet",
+    why=None,
+    figures=(figure("share", "forecast"), figure("score", "forecast", None)),
+    lot=(figure("share", "lot", 0.15), figure("score", "lot", 0.2)),
+    order=("The order was drawn and sealed on 1 July 2026.",),
+    changes=(Change("share", 0.3, 0.25, 8, "Answering: +30 percentage points."),),
+    regression=REGRESSION,
+    power=("8 visits can show an effect only if it is very large.",),
+)
+
+
+def page(said) -> None:
+    """A page with nothing but the section."""
+    from engagement.ui import effect_section
+
+    effect_section.draw(said)
+
+
+def test_the_section_says_power_first_and_the_lot_before_the_forecast():
+    """The power stands above the result, the drawn order above what was visited, and each figure is in the table."""
+    app = AppTest.from_function(page, args=(EVALUATION,)).run()
+    assert not app.exception
+    texts = [each.value for each in app.text]
+    places = [
+        texts.index(text)
+        for text in (
+            EVALUATION.power[0],
+            EVALUATION.order[0],
+            "As drawn by lot. share lot in a sentence.",
+            "As visited. share forecast in a sentence.",
+            "Too few.",
+            REGRESSION,
+            EVALUATION.changes[0].text,
+        )
+    ]
+    assert places == sorted(places)
+    shown = app.table[0].value
+    assert list(shown["What"]) == ["Answering", "Score", "Answering"]
+    cells = [cell.replace("\\", "") for cell in shown.iloc[0]]
+    assert "−5 to +30" in cells and "15–19 and 50+" in cells
+
+
+def test_without_figures_there_is_no_table_and_the_warning_stays():
+    """Where nothing can be said there is only why, the power and the warning."""
+    empty = Evaluation(
+        after=1,
+        before=2,
+        headline="Too few",
+        why="4 practices were met.",
+        regression=REGRESSION,
+        power=EVALUATION.power,
+    )
+    app = AppTest.from_function(page, args=(empty,)).run()
+    assert not app.exception and not app.table
+    assert "4 practices were met." in [each.value for each in app.text]
+    assert any("regression to the mean" in each.value for each in app.caption)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_chart_and_its_words_hold_the_same_figures(theme):
+    """Each figure is a point with its interval in the chart, and stands in its alternative."""
+    figures = [figure("share", "lot", 0.15), figure("share", "forecast")]
+    spec = effect_section.chart(figures, theme).to_dict()
+    rows = next(rows for rows in spec["datasets"].values() if "estimate" in rows[0])
+    assert [(row["name"], row["estimate"]) for row in rows] == [("As drawn by lot", 15), ("As visited", 10)]
+    assert [(row["low"], row["high"]) for row in rows] == [(-5, 30)] * 2
+    words = effect_section.alt(figures)
+    assert "as drawn by lot: +15 percentage points, interval −5 to +30" in words
