@@ -439,7 +439,7 @@ def cmd_programme(args, context: Context) -> int:
         body_id = context.body(session, args.body).id
         if args.what == "set":
             chosen = {name: getattr(args, name) for name in programme.SETTINGS}
-            programme.change(session, context.actor, body_id, **chosen)
+            programme.change(session, context.actor, body_id, as_last=args.as_last, **chosen)
         elif args.what in ("pause", "resume"):
             getattr(programme, args.what)(session, context.actor, body_id)
         view = programme.read(session, context.actor, body_id)
@@ -722,6 +722,18 @@ def cmd_practices(args, context: Context) -> int:
         found = read.listed(session, context.actor, body.id, clock.today())
     data = [{name: row[name] for name in ("practice_id", "name", *read.LISTED)} for row in found]
     say(args, data, _practices_table(found))
+    return 0
+
+
+def cmd_effect(args, context: Context) -> int:
+    from dataclasses import asdict
+
+    from engagement.outreach import evaluation
+
+    with context.database.reading() as session:
+        body = context.body(session, args.body)
+        found = evaluation.evaluate(session, context.actor, body.id, visits=args.visits)
+    say(args, asdict(found), "\n".join(evaluation.lines(found)))
     return 0
 
 
@@ -1066,6 +1078,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--approval", choices=APPROVALS, help="which rounds wait for somebody's word (first)")
     made.add_argument("--tier", choices=TIERS, help="as in the last round, unless given")
     made.add_argument("--threshold", type=int, help="as in the last round, unless given")
+    made.add_argument(
+        "--as-last", action="store_true", help="tier and threshold as in the last round again"
+    )
 
     one = command("messages", cmd_messages, "how mail stands; try again, send a test, note a bounce")
     one.add_argument("what", choices=("list", "retry", "test", "bounce"))
@@ -1085,6 +1100,10 @@ def parser() -> argparse.ArgumentParser:
     one = command("gap", cmd_gap, "leaders against grassroots members, round by round and item by item")
     one.add_argument("--item", metavar="KEY")
     command("practices", cmd_practices, "all open practices: segment, forecast, and what both rest on")
+    one = command("effect", cmd_effect, "whether visits between rounds worked, and what more could show")
+    one.add_argument(
+        "--visits", type=int, default=8, metavar="N", help="visits planned before the next round"
+    )
     one = command("export", cmd_export, "write releases to a CSV or JSON file")
     one.add_argument("--round", type=int, metavar="NUMBER")
     one.add_argument("--out", required=True, metavar="FILE")

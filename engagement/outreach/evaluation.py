@@ -168,6 +168,22 @@ def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISI
     )
 
 
+def lines(said: Evaluation) -> list[str]:
+    """An evaluation as plain sentences, what so many visits could show first."""
+    figures = [each.text for each in (*said.lot, *said.figures, *said.rounds)]
+    why = [said.why] if said.why else []
+    warning = [said.regression] if said.regression else []
+    return [
+        *said.power,
+        said.headline,
+        *why,
+        *said.order,
+        *figures,
+        *warning,
+        *(each.text for each in said.changes),
+    ]
+
+
 def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Figure, ...]:
     """The newest effects of several bodies together; empty where fewer than three bodies have one.
 
