@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, select
 
 from engagement import clock
 from engagement.access import Actor, audit
@@ -18,7 +18,7 @@ from engagement.asks import ledger, topics
 from engagement.errors import Conflict, Invalid, NotAllowed, NotFound
 from engagement.intake.sheet import clean_text
 from engagement.messaging import my_page
-from engagement.models import Ask, AskEndorsement, AskRating, AskReply, Body, Member, Spell
+from engagement.models import Ask, AskEndorsement, AskRating, AskReply, Body, Member, Practice, Spell
 from engagement.roster import standing
 
 # By when an ask is to be answered.
@@ -124,19 +124,22 @@ def one(session: Session, found: Visitor, ask_id: int) -> ledger.Ask:
 def raise_ask(session: Session, token: str, draft: topics.Draft, *, at: datetime | None = None) -> int:
     """Put an ask to the body on behalf of one's practice; returns its id. `at`: when, where it was not now.
 
-    Raises `NotFound` for a token that is none, `NotAllowed` for somebody who is at no practice, `Conflict` when
-    the practice asked the same already or has as many asks waiting as it may.
+    The same ask sent twice is one: the id of the first comes back. Raises `NotFound` for a token that is none,
+    `NotAllowed` for somebody who is at no practice, `Conflict` when as many asks of the practice wait as may.
     """
     found = _for_practice(session, token)
     page = my_page.owner(session, token)
+    # One at a time for a practice: two presses of a button must not both find nothing waiting.
+    session.get(Practice, found.practice_id, with_for_update=True)
     answered = select(AskReply.ask_id).where(AskReply.body_id == found.body_id)
     waiting = session.exec(
-        select(Ask)
-        .where(Ask.practice_id == found.practice_id, Ask.withdrawn_at.is_(None), Ask.id.not_in(answered))
-        .with_for_update()
+        select(Ask).where(
+            Ask.practice_id == found.practice_id, Ask.withdrawn_at.is_(None), Ask.id.not_in(answered)
+        )
     ).all()
-    if any(ask.need == draft.need and ask.effect == draft.effect for ask in waiting):
-        raise Conflict("Your practice has this ask waiting already: it was not sent a second time.")
+    for ask in waiting:
+        if (ask.need, ask.effect, ask.public) == (draft.need, draft.effect, draft.public):
+            return ask.id
     if len(waiting) >= MOST_WAITING:
         raise Conflict(
             f"{MOST_WAITING} asks of your practice wait for an answer. Take one back first, or wait for an answer."
@@ -178,7 +181,8 @@ def endorse(session: Session, token: str, ask_id: int, *, together: bool = False
     """
     found = _for_practice(session, token)
     ask = _theirs(session, found, ask_id)
-    row = session.get(AskEndorsement, (ask_id, found.practice_id), with_for_update=True)
+    session.get(Ask, ask.id, with_for_update=True)
+    row = session.get(AskEndorsement, (ask.id, found.practice_id))
     if row is not None and row.together == together:
         return
     if row is None:
@@ -242,7 +246,8 @@ def rate(session: Session, token: str, ask_id: int, score: int | None, text: str
         raise Invalid(f"Shorten your words to {RATING_LIMIT} characters. They have {len(text):,}")
     # From the token, which is not stored: without it nobody can tell whose rating it is.
     rater = sha256(f"v1|rate|{ask.id}|{token.strip().lower()}")
-    row = session.get(AskRating, (ask.id, rater), with_for_update=True) or AskRating(
+    session.get(Ask, ask.id, with_for_update=True)
+    row = session.get(AskRating, (ask.id, rater)) or AskRating(
         ask_id=ask.id, rater=rater, body_id=found.body_id, score=score
     )
     row.score, row.text = score, text
@@ -259,19 +264,6 @@ def my_rating(session: Session, token: str, ask_id: int) -> ledger.Rating | None
 def may_rate(found: Visitor, ask: ledger.Ask) -> bool:
     """Whether somebody may rate an ask: it is done, and their practice asked or endorsed."""
     return ask.state == ledger.DONE and (ask.asked_by(found.practices) or ask.backed_by(found.practices))
-
-
-def waiting(session: Session, found: Visitor) -> int:
-    """How many asks of the practice wait for an answer."""
-    return session.exec(
-        select(func.count())
-        .select_from(Ask)
-        .where(
-            Ask.practice_id.in_(found.practices),
-            Ask.withdrawn_at.is_(None),
-            Ask.id.not_in(select(AskReply.ask_id).where(AskReply.body_id == found.body_id)),
-        )
-    ).one()
 
 
 def _theirs(session: Session, found: Visitor, ask_id: int) -> ledger.Ask:

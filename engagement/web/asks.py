@@ -412,8 +412,12 @@ class Visit:
             case "change":
                 return self.form(form)
             case "send":
-                with self.database.session() as session:
-                    ask_id = members.raise_ask(session, self.token, draft)
+                try:
+                    with self.database.session() as session:
+                        ask_id = members.raise_ask(session, self.token, draft)
+                except Conflict as error:
+                    # On the form, so that what was typed is not lost.
+                    return self.form(form, {"need": str(error)}, 409)
                 return RedirectResponse(f"?ask={ask_id}&done=raised", 303)
         return self.check(draft, form)
 

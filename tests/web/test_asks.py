@@ -128,7 +128,11 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(client, town):
     assert HOSTILE in text and HOSTILE not in reply.text
     reply = post(client, town.of(0), "?page=raise", topic="joint", need="x", effect="y")
     assert "write None" in said(reply)
-    ask = raise_one(client, town, need=HOSTILE)
+    for number in range(10):
+        raise_one(client, town, need=f"Ask {number}")
+    reply = post(client, town.of(0), "?page=raise", **FORM | {"do": "send", "need": "Eleven"})
+    assert reply.status_code == 409 and "wait for an answer" in said(reply) and "Eleven" in said(reply)
+    ask = raise_one(client, town, practice=1, need=HOSTILE)
     for where in ("", f"?ask={ask}"):
         reply = client.get(f"/m/{town.of(2)}{where}")
         assert HOSTILE in said(reply) and "<img" not in reply.text
