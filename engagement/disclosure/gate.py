@@ -356,7 +356,8 @@ class _Gate:
         if not verdict.safe:
             return verdict.why
         for known in (False, True) if ledger.known.any() else (False,):
-            verdict = self._integer(item, "free", ledger, views, claims, known=known)
+            mode = ("free", *(past.answers.number for past in linked))
+            verdict = self._integer(item, mode, ledger, views, claims, known=known)
             if not verdict.safe:
                 return verdict.why + (" by who knows the open answers" if known else "")
         return self._steady_objection(item, printed, [past for past in before if past not in same], same)
@@ -388,7 +389,7 @@ class _Gate:
     def _integer(
         self,
         item: str,
-        mode: str | tuple,
+        mode: tuple,
         ledger: Ledger,
         views: Sequence[View],
         claims: Sequence[Claim],

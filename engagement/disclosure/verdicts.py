@@ -12,7 +12,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from engagement.disclosure.rules import AT_LEAST, AT_MOST, STEP
+from engagement.disclosure.rules import AT_LEAST, AT_MOST, STEP, band_floor
 from engagement.estimates import Z95, benjamini_hochberg, holm
 
 GAP_WORDS = ("wider", "narrower", "no clear change")
@@ -45,36 +45,33 @@ class Moved:
     sized: bool
 
 
-def read_share(group: Mapping | None, design_effect: float | None) -> Reading | None:
+def read_share(group: Mapping | None, n: int, design_effect: float | None) -> Reading | None:
     """A group's printed share (JSON of `GroupPrint`); None where it is not shown or the round has no design effect.
 
-    The variance is the binomial's at Wilson's centre, on the fewest answers of the band, times the round's design
-    effect, and that of rounding. Source: generalised variance functions, Wolter 2007, chapter 7.
+    `n`: its answers, of which only `band_floor` is used. The variance is the binomial's at Wilson's centre, on that
+    floor, times the round's design effect, and that of rounding. Source: generalised variance functions, Wolter 2007, chapter 7.
     """
     if group is None or group["mark"] != "shown" or design_effect is None:
         return None
-    variance = _binomial(group["share"] / 100, first_number(group["n"]), design_effect)
+    variance = _binomial(group["share"] / 100, band_floor(n), design_effect)
     return Reading(float(group["share"]), variance + _rounding(group.get("step", STEP)), group["cap"])
 
 
-def read_gap(item: Mapping, design_effect: float | None) -> Reading | None:
+def read_gap(item: Mapping, n: Sequence[int], design_effect: float | None) -> Reading | None:
     """An item's printed gap (JSON of `ItemPrint`), with or without its arms beside it; None where it cannot be used.
 
-    Without its arms, they are taken to be as far apart as the gap and around a half, which is the least favourable
-    case, and their answers as the bands that `gap["n"]` gives.
+    `n`: answers of leaders and of grassroots members, as in `read_share`. Without its arms, they are taken to be as far
+    apart as the gap and around a half, which is the least favourable case.
     """
     gap = item["gap"]
     if gap["mark"] != "shown" or gap["points"] is None or design_effect is None:
         return None
     arms = [item["groups"][arm] for arm in ("leader", "grassroots")]
     if all(arm["mark"] == "shown" for arm in arms):
-        read = [read_share(arm, design_effect) for arm in arms]
+        read = [read_share(arm, count, design_effect) for arm, count in zip(arms, n, strict=True)]
         return Reading(float(gap["points"]), sum(arm.variance for arm in read), gap["cap"])
     shares = [0.5 + gap["points"] / 200, 0.5 - gap["points"] / 200]
-    bands = [gap["n"][arm] for arm in ("leader", "grassroots")]
-    variance = sum(
-        _binomial(p, first_number(band), design_effect) for p, band in zip(shares, bands, strict=True)
-    )
+    variance = sum(_binomial(p, band_floor(count), design_effect) for p, count in zip(shares, n, strict=True))
     return Reading(float(gap["points"]), variance + _rounding(2 * gap.get("within", 10)), gap["cap"])
 
 
@@ -152,16 +149,6 @@ def print_factor(factors: Sequence[float]) -> float:
     if not known:
         return 1.0
     return max(math.ceil(median(known) * 10 - 1e-9), 1) / 10
-
-
-def first_number(band: str) -> int:
-    """The fewest answers of a band: 15 of "15–19", 50 of "50+"."""
-    digits = ""
-    for character in band:
-        if not character.isdigit():
-            break
-        digits += character
-    return int(digits)
 
 
 def _rounding(step: float) -> float:

@@ -301,39 +301,46 @@ def _further_figures(
     return out
 
 
+def printed_items(
+    gathered: Gathered, decision: disclosure.Decision
+) -> tuple[list[dict[str, Any]], compare.Factors | None]:
+    """Every item as it is printed, of what the gate left, with what its comparisons rest on."""
+    now, past, further = gathered.now, gathered.past, gathered.further
+    items, left = now.scored, decision.further
+    tables = {item["key"]: _table(decision, item["series"], gathered.invited) for item in items}
+    factors = compare.factors(past, now)
+    changes = compare.changes(past, now, tables, gathered.effects, factors)
+    trends = compare.trends(past, now, tables, gathered.effects, factors)
+    printed = [
+        {
+            "item": item["key"],
+            "version": item["version"],
+            "series": item["series"],
+            "text": item["text"],
+            "reverse": item["reverse"],
+            "headline": bool(item.get("headline")),
+            "parallels": list(item.get("parallels", [])),
+            **tables[item["key"]],
+            "change": None,
+            "levels": None,
+            **changes.get(item["key"], {}),
+            "trend": trends.get(item["key"]),
+            "weighted": further.weighted.get(item["key"]) if gating.WEIGHTED in left else None,
+            "panel": further.panels.get(item["key"]) if gating.PANEL in left else None,
+            "tipping": _tipping(tables[item["key"]]),
+            "distribution": _if_left(gathered, left, further.distributions[item["key"]]),
+        }
+        for item in items
+    ]
+    return printed, factors
+
+
 def compose(session: Session, round_: Round, gathered: Gathered, decision: disclosure.Decision) -> dict:
     """The release's content, in the shape that docs/release.md describes, of what the gate left."""
     now, past, further = gathered.now, gathered.past, gathered.further
-    promise, answers, roster, items = now.promise, now.answers, now.roster, now.scored
-    core = [item for item in items if item["core"]]
-    tables = {item["key"]: _table(decision, item["series"], gathered.invited) for item in items}
-    factors = compare.factors(past, now)
-    changes = compare.changes(past, tables, items, gathered.effects, factors)
-    trends = compare.trends(past, tables, items, now.number, gathered.effects, factors)
-    left = decision.further
-    printed = []
-    for item in items:
-        key = item["key"]
-        printed.append(
-            {
-                "item": key,
-                "version": item["version"],
-                "series": item["series"],
-                "text": item["text"],
-                "reverse": item["reverse"],
-                "headline": bool(item.get("headline")),
-                "parallels": list(item.get("parallels", [])),
-                **tables[key],
-                "change": None,
-                "levels": None,
-                **changes.get(key, {}),
-                "trend": trends.get(key),
-                "weighted": further.weighted.get(key) if gating.WEIGHTED in left else None,
-                "panel": further.panels.get(key) if gating.PANEL in left else None,
-                "tipping": _tipping(tables[key]),
-                "distribution": _if_left(gathered, left, further.distributions[key]),
-            }
-        )
+    promise, answers, roster, left = now.promise, now.answers, now.roster, decision.further
+    core = [item for item in now.scored if item["core"]]
+    printed, factors = printed_items(gathered, decision)
     total_invited = sum(gathered.invited.values())
     return {
         "schema": SCHEMA,

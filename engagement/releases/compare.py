@@ -51,6 +51,11 @@ class Facts:
         found = self.printed.get(item["key"])
         return found is not None and found["series"] == item["series"] and found["gap"]["mark"] == "shown"
 
+    def counts(self, key: str) -> list[int]:
+        """Answers of leaders and of grassroots members to an item."""
+        scored = self.answers.scored(key)
+        return [int((scored & (self.answers.arm == arm)).sum()) for arm in (0, 1)]
+
     def asks(self, items: Sequence[Mapping[str, Any]]) -> bool:
         """Whether it asked all of the items in the same series."""
         asked = {item["series"] for item in self.promise["items"]}
@@ -121,8 +126,8 @@ def factor(stack: estimates.Stack, coefficients: Sequence[float]) -> float:
 
 def changes(
     past: Sequence[Facts],
+    now: Facts,
     printed: dict[str, dict[str, Any]],
-    items: Sequence[dict[str, Any]],
     effects: tuple[float | None, int | None],
     found: Factors | None,
 ) -> dict[str, dict[str, Any]]:
@@ -133,7 +138,7 @@ def changes(
     """
     items = [
         item
-        for item in items
+        for item in now.scored
         if past and past[0].shows(item) and printed[item["key"]]["gap"]["mark"] == "shown"
     ]
     if not items or found is None:
@@ -143,12 +148,16 @@ def changes(
     gaps, levels = {}, {}
     for item in items:
         key = item["key"]
-        pair = disclosure.read_gap(old[key], earlier), disclosure.read_gap(printed[key], effect)
+        answers = past[0].counts(key), now.counts(key)
+        pair = (
+            disclosure.read_gap(old[key], answers[0], earlier),
+            disclosure.read_gap(printed[key], answers[1], effect),
+        )
         gaps[key] = disclosure.moved(pair, (-1, 1), found.gap, df)
-        for arm in ARMS:
+        for place, arm in enumerate(ARMS):
             pair = (
-                disclosure.read_share(old[key]["groups"][arm], earlier),
-                disclosure.read_share(printed[key]["groups"][arm], effect),
+                disclosure.read_share(old[key]["groups"][arm], answers[0][place], earlier),
+                disclosure.read_share(printed[key]["groups"][arm], answers[1][place], effect),
             )
             levels[key, arm] = disclosure.moved(pair, (-1, 1), found.level, df)
     headline = [item["key"] for item in items if item.get("headline")]
@@ -165,9 +174,8 @@ def changes(
 
 def trends(
     past: Sequence[Facts],
+    now: Facts,
     printed: dict[str, dict[str, Any]],
-    items: Sequence[dict[str, Any]],
-    number: int,
     effects: tuple[float | None, int | None],
     found: Factors | None,
 ) -> dict[str, dict[str, Any]]:
@@ -176,14 +184,16 @@ def trends(
     `points` is what the line moved over the rounds that it spans, to the nearest 5.
     """
     lines, spans = {}, {}
-    for item in items:
+    for item in now.scored:
         key = item["key"]
         if found is None or key not in found.trend or printed[key]["gap"]["mark"] != "shown":
             continue
         rounds = [p for p in reversed(past) if p.shows(item)]
-        readings = [disclosure.read_gap(p.printed[key], p.content["design_effect"]) for p in rounds]
-        readings.append(disclosure.read_gap(printed[key], effects[0]))
-        weights = disclosure.slope_weights([*(p.number for p in rounds), number])
+        readings = [
+            disclosure.read_gap(p.printed[key], p.counts(key), p.content["design_effect"]) for p in rounds
+        ]
+        readings.append(disclosure.read_gap(printed[key], now.counts(key), effects[0]))
+        weights = disclosure.slope_weights([*(p.number for p in rounds), now.number])
         lines[key] = disclosure.moved(readings, weights, found.trend[key], effects[1])
         spans[key] = {"since": rounds[0].number, "rounds": len(readings)}
     told = disclosure.say(lines, list(lines), disclosure.TREND_WORDS)

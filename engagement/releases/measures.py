@@ -108,7 +108,10 @@ def panels(
         moved, figures = _moved(pair, key, threshold)
         found[key] = {"since": pair.since, "groups": groups, "moved": moved}
         sums[key] = figures
-        readings[key] = {name: _ends(group, effects[0]) for name, group in groups.items()}
+        readings[key] = {
+            name: _ends(group, int(np.sum(pair.now.arm[at2] == arm)), effects[0])
+            for arm, (name, group) in enumerate(groups.items())
+        }
     gap_factor = disclosure.print_factor([compare.factor(stack, [-1, 1, 1, -1]) for stack in factors])
     level = disclosure.print_factor(
         [compare.factor(stack, c) for stack in factors for c in ([-1, 0, 1, 0], [0, -1, 0, 1])]
@@ -151,13 +154,12 @@ def _panel_group(
     return disclosure.print_panel(*parts, threshold)
 
 
-def _ends(group: dict[str, Any], effect: float | None) -> tuple:
+def _ends(group: dict[str, Any], n: int, effect: float | None) -> tuple:
     """The panel's printed shares as readings, (None, None) where it is hidden."""
     if group["mark"] != "shown":
         return None, None
     return tuple(
-        disclosure.read_share({"mark": "shown", "n": group["n"], **group[when]}, effect)
-        for when in ("before", "now")
+        disclosure.read_share({"mark": "shown", **group[when]}, n, effect) for when in ("before", "now")
     )
 
 

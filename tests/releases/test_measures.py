@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from sqlmodel import select
 
-from engagement import disclosure
+from engagement import disclosure, estimates
 from engagement.models import Locality, Practice, Round
-from engagement.releases import compare, measures, read, tally
+from engagement.releases import build, gating, measures, read, tally
 from tests import support
+from tests.releases import facts
 
 LEADERS, OTHERS = 14, 46
 
@@ -51,18 +52,15 @@ def leader(door) -> bool:
     return door.row.standing == "leader"
 
 
-def test_a_trend_over_three_rounds_is_found_where_no_step_is_clear(body):
+def test_a_trend_over_three_rounds_is_found_where_no_step_is_clear():
     """A gap that grows by small steps is told as widening, by the points that it came in all."""
-    _, _, run = body
-    contents = [
-        run(lambda door, place, share=share: leader(door) or door.row.member_id * 7 % 46 < share)
-        for share in (40, 30, 20, 10)
-    ]
-    assert owned(contents[1])["trend"] is None
-    trend = owned(contents[3])["trend"]
-    assert (trend["verdict"], trend["since"], trend["rounds"]) == ("widening", 1, 4)
+    rounds = facts.rounds([{"leader": (66, 100), "grassroots": (y, 300)} for y in (150, 132, 114, 96, 78)])
+    assert facts.owned(rounds[1])["trend"] is None
+    trend = facts.owned(rounds[4])["trend"]
+    assert (trend["verdict"], trend["since"], trend["rounds"]) == ("widening", 1, 5)
     assert trend["points"] > 0 and trend["points"] % 5 == 0
-    assert next(i for i in contents[3]["items"] if i["item"] == "informed")["trend"] is None
+    assert all(facts.owned(each)["change"]["verdict"] == "no clear change" for each in rounds[1:])
+    assert facts.owned(rounds[4], "informed")["trend"] is None
 
 
 def test_another_mapping_of_roles_ends_the_line(body):
@@ -80,45 +78,64 @@ def test_another_mapping_of_roles_ends_the_line(body):
     assert item["change"] is item["levels"] is item["trend"] is item["panel"] is None
 
 
-def test_weights_undo_an_uneven_response(body):
+def test_weights_undo_an_uneven_response():
     """Where a locality that agrees less answers less, the weighted share lies below the unweighted one, as its exact
-    counts say: 23 grassroots members each side, 20 answering in the north and 10 in the south."""
-    _, _, run = body
-    silent: dict[str, int] = {}
-
-    def answers(door):
-        if leader(door):
-            return True
-        place = door.row.strata["locality"]
-        silent[place] = silent.get(place, 0) + 1
-        return silent[place] <= (20 if place == "N" else 10)
-
-    content = run(lambda door, place: leader(door) or door.row.strata["locality"] == "N", answers)
-    weighted = owned(content)["weighted"]
-    assert owned(content)["groups"]["grassroots"]["share"] == 65
-    assert weighted["groups"]["grassroots"] == weighted["groups"]["grassroots"] | {"share": 50, "cap": None}
-    assert weighted["groups"]["leader"] == {"mark": "hidden"} and weighted["gap"] == {"mark": "hidden"}
+    counts say: 75 grassroots members each side, 75 answering in the north and 30 in the south."""
+    (content,) = facts.rounds(
+        [{"leader": (12, 20), "grassroots": (75, 105)}],
+        plan=("standing", "weighted"),
+        places=lambda arm, place: "N" if arm == "leader" or place < 75 else "S",
+        invited=[("grassroots", "S")] * 45,
+        shuffled=False,
+    )
+    item = facts.owned(content)
+    assert item["groups"]["grassroots"]["share"] == 70
+    assert item["weighted"]["groups"]["grassroots"]["share"] == 50
+    assert item["weighted"]["groups"]["leader"] == {"mark": "hidden"}
+    assert item["weighted"]["gap"] == {"mark": "hidden"}
     assert content["weighting"]["to"] == ["role", "locality", "size"]
     assert content["weighting"]["design_effect"] >= 1.1
 
 
-def test_the_same_people_are_told_only_where_the_others_are_none_or_enough(body):
+def test_the_same_people_are_told_only_where_the_others_are_none_or_enough():
     """With all answering twice the panel is the arm and is shown; with three who answered once it is hidden."""
-    _, _, run = body
-    run(lambda door, place: leader(door) or door.row.member_id % 2)
-    panel = owned(run(lambda door, place: leader(door)))["panel"]
+    same = {"leader": (24, 40), "grassroots": (60, 120)}
+    later = same | {"grassroots": (30, 120)}
+    panel = facts.owned(facts.rounds([same, later], plan=("standing", "panel"), panel=True)[1])["panel"]
     assert panel["groups"]["grassroots"] == panel["groups"]["grassroots"] | {
         "mark": "shown",
+        "before": {"share": 50, "cap": None},
+        "now": {"share": 25, "cap": None},
         "verdict": "down",
     }
     assert panel["moved"]["mark"] == "shown" and panel["moved"]["mix"] == panel["moved"]["turnover"] == 0
-    assert panel["moved"]["minds"] == panel["moved"]["change"] < 0
-    absent = iter(range(3))
-    hidden = owned(
-        run(lambda door, place: leader(door), lambda door: leader(door) or next(absent, None) is None)
-    )["panel"]
+    assert panel["moved"]["minds"] == panel["moved"]["change"] == -20
+    fewer = same | {"grassroots": (30, 117)}
+    hidden = facts.owned(facts.rounds([same, fewer], plan=("standing", "panel"), panel=True)[1])["panel"]
     assert hidden["groups"]["grassroots"] == {"mark": "hidden"}
     assert hidden["moved"] == {"mark": "hidden"} and hidden["gap"] == {"mark": "hidden"}
+
+
+def test_what_moved_the_total_is_audited_as_the_sums_that_it_is():
+    """The weights by which the audit reads each part give, on the exact answers, what `decompose` gives."""
+    rng = np.random.default_rng(4)
+    earlier, later = (
+        estimates.Wave(
+            rng.permutation(90)[:n], np.zeros(n, int), rng.integers(0, 2, n), rng.integers(0, 2, n)
+        )
+        for n in (70, 60)
+    )
+    exact = estimates.decompose(earlier, later)
+    both = [np.isin(a.person, b.person) for a, b in ((earlier, later), (later, earlier))]
+    for name, weights in measures._moved_weights(earlier, later).items():
+        total = sum(
+            weights[wave, f"{('leader', 'grassroots')[1 - arm]} {'twice' if twice else 'once'}"]
+            for wave, one in enumerate((earlier, later))
+            for arm, twice, y in zip(one.arm.tolist(), both[wave].tolist(), one.y.tolist(), strict=True)
+            if y
+        )
+        whole = getattr(exact, name) + (exact.roles if name == "minds" else 0)
+        assert float(total) == pytest.approx(whole), name
 
 
 def test_codes_join_the_same_people_and_nobody_else(body):
@@ -130,11 +147,10 @@ def test_codes_join_the_same_people_and_nobody_else(body):
         rounds = session.exec(select(Round).where(Round.body_id == body_id).order_by(Round.number)).all()
         old, new = (tally.read(session, round_) for round_ in rounds)
         roster = {d for d in range(1, 61)}
-    codes = {code: place for place, code in enumerate({*old.now, *new.before} - {None})}
-    earlier = measures._wave(old, old.now, "owned", codes, 0)
-    later = measures._wave(new, new.before, "owned", codes, len(old.now))
+    was, are = gating.people([old, new])
     both = [member for member in roster if member % 3 and member % 2]
-    assert np.isin(later.person, earlier.person).sum() == len(both)
+    assert np.isin(are, was).sum() == len(both)
+    assert len(set(was.tolist())) == len(was) and len(set(are.tolist())) == len(are)
 
 
 def test_response_by_group_and_its_evenness_are_told(body):
@@ -177,25 +193,24 @@ def test_past_rounds_go_back_in_order(body):
         run(lambda door, place: leader(door))
     with database.reading() as session:
         last = session.exec(select(Round).where(Round.body_id == body_id, Round.number == 3)).one()
-        promise = json.loads(last.promise)
-        past = compare.past_rounds(session, last, promise)
-    assert [p.round.number for p in past] == [2, 1]
-    assert all(p.shows(item) for p in past for item in promise["items"] if item["key"] == "owned")
+        gathered = build.gather(session, last)
+    assert [earlier.number for earlier in gathered.past] == [2, 1]
+    assert all(earlier.asks(gathered.now.scored) for earlier in gathered.past)
 
 
 def test_weighted_shares_print_like_any_other():
     """A weighted share is rounded and capped, and an arm at its cap enters the gap by the end of its cell."""
     arms = {
-        "leader": disclosure.WeightedShare(0.97, 30, 34),
-        "grassroots": disclosure.WeightedShare(0.3349, 60, 150),
+        "leader": disclosure.WeightedShare(Fraction(97, 100), 30, 34),
+        "grassroots": disclosure.WeightedShare(Fraction(3349, 10_000), 60, 150),
     }
     printed = disclosure.print_weighted(arms, 1.31, 1.2, 30)
     assert printed["groups"]["leader"]["share"] == 90 and printed["groups"]["leader"]["cap"] == "at_least"
-    assert (printed["gap"]["points"], printed["gap"]["cap"]) == (55, "at_least")
+    assert (printed["gap"]["points"], printed["gap"]["cap"]) == (50, "at_least")
     low, high = printed["gap"]["analytic"]
-    assert low % 5 == high % 5 == 0 and low < 55 < high
+    assert low % 5 == high % 5 == 0 and low < 50 < high
     assert disclosure.print_weighted(arms, 1.31, None, None)["gap"]["analytic"] is None
     wider = disclosure.print_weighted(arms, 4.0, 1.2, 30)["gap"]["analytic"]
     assert wider[0] < low
-    few = arms | {"leader": disclosure.WeightedShare(0.97, 29, 34)}
+    few = arms | {"leader": disclosure.WeightedShare(Fraction(97, 100), 29, 34)}
     assert disclosure.print_weighted(few, 1.31, 1.2, 30)["gap"] == {"mark": "hidden"}

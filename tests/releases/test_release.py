@@ -17,10 +17,11 @@ from engagement.disclosure import print_share
 from engagement.errors import Conflict, NotFound
 from engagement.exchange.release_csv import HEADER, release_csv
 from engagement.instrument import verbs as instruments
-from engagement.models import Release, Response, Spell
-from engagement.releases import build, read
+from engagement.models import Release, Response, Round, Spell
+from engagement.releases import build, compare, read
 from engagement.worker import Worker
 from tests import support
+from tests.releases import facts
 
 LEADERS, OTHERS = 14, 46
 
@@ -32,7 +33,7 @@ def body(database, config):
     body_id = support.small_body(database)
 
     def run(leaders_for=10, leaders=LEADERS, others_for=15, others=OTHERS, **options):
-        round_id = support.launch(database, keys, body_id, **options)
+        round_id = support.launch(database, keys, body_id, **{"plan": ["standing"], **options})
         given = {"leader": 0, "grassroots": 0}
         wanted = {"leader": (leaders_for, leaders), "grassroots": (others_for, others)}
         for door in support.doors(database, keys, round_id):
@@ -115,19 +116,19 @@ def test_the_csv_holds_the_same_figures(body):
     assert int(total["percent_or_points"]) == owned(content)["total"]["share"]
 
 
-def test_change_is_told_within_one_series(body):
-    """A gap that widens from 0 to 65 points is told as wider, and its levels as up and down; a question that is
-    not a headline is told as explored."""
-    _, _, run = body
-    run(leaders_for=6, others_for=20)
-    content = run(leaders_for=11, others_for=7)
+def test_change_is_told_within_one_series():
+    """A gap that widens from 10 to 50 points is told as wider, and its levels as up and down; a question that is not a
+    headline is told as explored."""
+    before, content = facts.rounds(
+        [
+            {"leader": (60, 100), "grassroots": (150, 300)},
+            {"leader": (80, 100), "grassroots": (90, 300)},
+        ]
+    )
+    assert owned(before)["change"] is None
     changes = {item["item"]: item["change"] for item in content["items"]}
-    assert changes["owned"]["verdict"] == "wider" and changes["owned"]["since"] == 1
-    assert changes["owned"]["points"] > 0 and changes["owned"]["points"] % 5 == 0
-    assert {key for key, change in changes.items() if not change["explored"]} == {
-        "owned",
-        "decisions_members",
-    }
+    assert changes["owned"] == {"verdict": "wider", "points": 40, "since": 1, "explored": False}
+    assert {key for key, change in changes.items() if change["explored"]} == {"informed"}
     levels = owned(content)["levels"]
     assert (levels["leader"]["verdict"], levels["grassroots"]["verdict"]) == ("up", "down")
 
@@ -189,19 +190,19 @@ def test_while_open_only_the_body_total_is_known(body, config):
 def test_being_checked_until_the_release_is_there(body, config, monkeypatch):
     """Between close and release the round is listed as being checked; the build that failed is told and retried."""
     database, body_id, run = body
-    real = build.content_of
+    real = build.compose
 
     def broken(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(build, "content_of", broken)
+    monkeypatch.setattr(build, "compose", broken)
     with pytest.raises(IndexError):
         run()
     with database.reading() as session:
         status = read.status(session, support.OPERATOR, body_id)
     assert [b.state for b in status.checking] == ["mixed"]
     assert status.trouble and "secret detail" not in status.trouble
-    monkeypatch.setattr(build, "content_of", real)
+    monkeypatch.setattr(build, "compose", real)
     Worker(database, support.keys_of(config)).run_once()
     with database.reading() as session:
         status = read.status(session, support.OPERATOR, body_id)
@@ -229,27 +230,27 @@ def test_practices_are_shown_in_bands(body):
 
 
 def test_leaders_without_a_practice_count_in_every_figure(database, config):
-    """People of the body itself belong to no practice; they are in the arms, in the analytic interval and the change."""
+    """People of the body itself belong to no practice; they are in the arms, in the analytic interval, and in what rounds are compared by."""
     keys = support.keys_of(config)
     body_id = support.small_body(database)
     with database.session() as session:
         for spell in session.exec(select(Spell).where(Spell.role == "clinical_lead")):
             spell.practice_id = None
             session.add(spell)
-    for favourable in (4, 13):
-        round_id = support.launch(database, keys, body_id)
-        leaders = 0
-        for door in support.doors(database, keys, round_id):
-            leader = door.row.standing == "leader"
-            leaders += leader
-            agrees = leaders <= favourable if leader else door.row.member_id % 4 == 0
-            support.answer(database, door, support.sheet(4 if agrees else 2))
-        support.close(database, keys, round_id)
+    round_id = support.launch(database, keys, body_id, plan=["standing"])
+    leaders = 0
+    for door in support.doors(database, keys, round_id):
+        leader = door.row.standing == "leader"
+        leaders += leader
+        agrees = leaders <= 6 if leader else door.row.member_id % 4 == 0
+        support.answer(database, door, support.sheet(4 if agrees else 2))
+    support.close(database, keys, round_id)
     with database.reading() as session:
-        content = read.history(session, support.OPERATOR, body_id)[-1]
-    item = owned(content)
+        item = owned(read.history(session, support.OPERATOR, body_id)[-1])
+        gathered = build.gather(session, session.get(Round, round_id))
     assert item["groups"]["leader"]["n"] == "10–14" and item["gap"]["analytic"] is not None
-    assert item["change"]["verdict"] == "wider"
+    both = compare.stacked([gathered.now.answers] * 2, "owned")
+    assert both.n.tolist() == [14, 46, 14, 46] and both.df > 14
 
 
 def test_a_reversed_item_counts_disagreement_and_says_so(body):
