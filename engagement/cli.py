@@ -281,6 +281,10 @@ def cmd_round(args, context: Context) -> int:
         "new": _round_new,
         "launch": _round_launch,
         "close": _round_close,
+        "extend": _round_extend,
+        "pause": _round_pause,
+        "resume": _round_pause,
+        "cancel": _round_cancel,
         "list": _round_list,
         "links": _round_links,
         "next": _round_next,
@@ -348,6 +352,52 @@ def _round_close(args, context: Context) -> int:
         context.work()
     say(args, {"round": round_.number}, f"Round {round_.number} takes no more answers.")
     return 0
+
+
+def _round_extend(args, context: Context) -> int:
+    from engagement.rounds import lifecycle
+
+    until = clock.show_instant(args.closes)
+    if not confirm(args, f"Let round {args.round} close on {until}? Everybody who was invited is told."):
+        return REFUSED
+    with context.database.session() as session:
+        round_ = _find_round(args, context, session)
+        made = lifecycle.extend(session, context.actor, round_.id, args.closes, reason=args.reason)
+    say(args, _amendment(args, made), f"Round {args.round} now closes on {until}. Amendment {made.hash}.")
+    return 0
+
+
+def _round_pause(args, context: Context) -> int:
+    from engagement.rounds import lifecycle
+
+    verb = {"pause": lifecycle.pause, "resume": lifecycle.resume}[args.what]
+    with context.database.session() as session:
+        made = verb(session, context.actor, _find_round(args, context, session).id)
+    words = "holds its mail back" if args.what == "pause" else "lets its mail leave again"
+    say(
+        args,
+        _amendment(args, made),
+        f"Round {args.round} {words}. Members can answer. Amendment {made.hash}.",
+    )
+    return 0
+
+
+def _round_cancel(args, context: Context) -> int:
+    from engagement.rounds import lifecycle
+
+    if not confirm(args, f"Cancel round {args.round} for good and destroy its answers unopened?"):
+        return REFUSED
+    with context.database.session() as session:
+        round_ = _find_round(args, context, session)
+        made = lifecycle.cancel(session, context.actor, round_.id, reason=args.reason)
+    if args.wait:
+        context.work()
+    say(args, _amendment(args, made), f"Round {args.round} is cancelled. Amendment {made.hash}.")
+    return 0
+
+
+def _amendment(args, made) -> dict[str, Any]:
+    return {"round": args.round, "amendment": made.number, "kind": made.kind, "hash": made.hash}
 
 
 def _round_list(args, context: Context) -> int:
@@ -1045,6 +1095,17 @@ def parser() -> argparse.ArgumentParser:
         made = kinds.add_parser(name, parents=[common], help=help)
         made.add_argument("round", type=int, metavar="NUMBER")
         made.add_argument("--wait", action="store_true", help="do the worker's part before returning")
+    made = kinds.add_parser("extend", parents=[common], help="let an open round close later")
+    made.add_argument("round", type=int, metavar="NUMBER")
+    made.add_argument("--closes", type=london_instant, metavar="TIME", required=True)
+    made.add_argument("--reason", default="", help="members read it on the form")
+    for name, help in (("pause", "hold the mail of an open round back"), ("resume", "let it leave again")):
+        made = kinds.add_parser(name, parents=[common], help=help)
+        made.add_argument("round", type=int, metavar="NUMBER")
+    made = kinds.add_parser("cancel", parents=[common], help="end a round and destroy its answers unopened")
+    made.add_argument("round", type=int, metavar="NUMBER")
+    made.add_argument("--reason", required=True, help="everybody who was invited reads it")
+    made.add_argument("--wait", action="store_true", help="do the worker's part before returning")
     kinds.add_parser("list", parents=[common], help="all rounds, newest first")
     made = kinds.add_parser(
         "links", parents=[common], help="write personal links to a file that only you can read"
@@ -1078,9 +1139,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--approval", choices=APPROVALS, help="which rounds wait for somebody's word (first)")
     made.add_argument("--tier", choices=TIERS, help="as in the last round, unless given")
     made.add_argument("--threshold", type=int, help="as in the last round, unless given")
-    made.add_argument(
-        "--as-last", action="store_true", help="tier and threshold as in the last round again"
-    )
+    made.add_argument("--as-last", action="store_true", help="tier and threshold as in the last round again")
 
     one = command("messages", cmd_messages, "how mail stands; try again, send a test, note a bounce")
     one.add_argument("what", choices=("list", "retry", "test", "bounce"))

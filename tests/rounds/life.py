@@ -82,16 +82,6 @@ EVENTS = (
     ),
 )
 LEADS = ("extend", "pause", "resume", "pause_or_resume", "close", "cancel")
-# A verb has some fifteen statements, the mix eighteen, the scrub with the keys twenty-nine; later ones let it live.
-turns = st.builds(
-    lambda *drawn: Turn(*drawn),
-    st.integers(0, MEMBERS - 1),
-    st.integers(0, VARIANTS - 1),
-    st.sampled_from([-3, 0, 1, 5, 12]),
-    st.integers(1, 32),
-    st.sampled_from(["lives", "dies", "fails", "dies after a commit"]),
-)
-_bodies = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -108,6 +98,18 @@ class Turn:
     def crash(self) -> int | None:
         """At which moment the server dies in a lead's or member's hands, None in half of all cases."""
         return self.at if self.way in ("dies", "dies after a commit") else None
+
+
+# A verb has some fifteen statements, the mix eighteen, the scrub with the keys twenty-nine; later ones let it live.
+turns = st.builds(
+    Turn,
+    member=st.integers(0, MEMBERS - 1),
+    variant=st.integers(0, VARIANTS - 1),
+    days=st.sampled_from([-3, 0, 1, 5, 12]),
+    at=st.integers(1, 32),
+    way=st.sampled_from(["lives", "dies", "fails", "dies after a commit"]),
+)
+_bodies = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -614,7 +616,7 @@ class Arena:
         patch.setattr(clock, "now", self._tick)
         patch.setattr(Worker, "_unassessed", lambda worker: [])
         install(self.faults, database, config.keys, patch)
-        self._room, self._next = room, START
+        self._room, self._next, self.begun = room, START, 0
         self._starts: dict[tuple[bool, bool], tuple] = {}
         if database.is_sqlite:
             self._body = self._make()
@@ -630,6 +632,7 @@ class Arena:
     def begin(self) -> int:
         """A body that has had no round, and the first of its mornings; returns the body's id."""
         self.now = START
+        self.begun += 1
         if not self.database.is_sqlite:
             # Later than all that happened to the bodies before it: nothing of theirs is due.
             self.now = self._next
