@@ -383,10 +383,11 @@ SETTINGS = (
 )
 
 
-def change(session: Session, actor: Actor, body_id: int, **given) -> View:
+def change(session: Session, actor: Actor, body_id: int, *, as_last: bool = False, **given) -> View:
     """Save the programme with some of `SETTINGS` changed; those left out or None stay, or are the usual ones at first.
 
-    Raises what `save` raises, and `Invalid` for a new programme without `first`.
+    `as_last`: tier and threshold are those of the last round again, unless given. Raises what `save` raises, and
+    `Invalid` for a new programme without `first`.
     """
     old = read(session, actor, body_id)
     if old is None:
@@ -402,6 +403,8 @@ def change(session: Session, actor: Actor, body_id: int, **given) -> View:
         now = {name: getattr(rule, name) for name in ("every", "by", "days", "opens", "closes")}
         now |= {"first": old.next_wanted, "instrument_id": old.instrument_id}
         now |= {name: getattr(old, name) for name in ("lead_days", "approval", "tier", "threshold")}
+    if as_last:
+        now |= {"tier": None, "threshold": None}
     now |= {name: value for name, value in given.items() if value is not None}
     if "first" not in now:
         raise Invalid("Say on which day the next round opens: --first DATE")
@@ -503,7 +506,7 @@ def pause(session: Session, actor: Actor, body_id: int) -> None:
     programme = _locked(session, actor, body_id)
     if programme.paused_at is not None:
         raise Conflict("The programme is paused already.")
-    programme.paused_at = clock.now()
+    programme.paused_at, programme.trouble = clock.now(), None
     look_now(session, programme)
     audit.record(session, actor, "programme.pause", body_id)
 

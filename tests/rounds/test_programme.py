@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -351,6 +353,21 @@ def test_a_worker_killed_before_any_statement_drafts_and_launches_once(world, co
         assert session.exec(select(Programme.look_at)).one() == world.now + autopilot.REST
 
 
+def test_workers_that_look_at_the_same_time_draft_once(world):
+    """Four workers without a lease between them that come to the same programme together make one draft of it."""
+    world.do(programme.save, **RULE)
+    world.now = OPENING - clock.days(14)
+    gate = threading.Barrier(4)
+
+    def look(_) -> int:
+        gate.wait(timeout=30)
+        return autopilot.run(world.database)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(look, range(4))) == 1
+    assert world.turns() == [(1, "drafted")] and len(world.rounds()) == 1 and world.view().trouble is None
+
+
 def test_the_command_line_sets_and_shows(world, capsys):
     """`programme set` keeps what is not given, `show` and `round next` print the next four, in words and as JSON."""
 
@@ -363,6 +380,8 @@ def test_the_command_line_sets_and_shows(world, capsys):
     run("programme", "set", "--first", "2026-08-06")
     shown = json.loads(run("programme", "set", "--every", "3", "--opens", "10:00", "--json"))
     assert shown["rule"]["every"] == 3 and shown["rule"]["first"] == "2026-08-06"
+    assert json.loads(run("programme", "set", "--threshold", "7", "--json"))["threshold"] == 7
+    assert json.loads(run("programme", "set", "--as-last", "--json"))["threshold"] == 10
     found = json.loads(run("round", "next", "--json"))
     assert [one["opens_at"] for one in found][:2] == [
         "2026-08-06T09:00:00+00:00",

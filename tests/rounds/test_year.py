@@ -12,8 +12,10 @@ from sqlmodel import select
 from engagement import clock
 from engagement.access import Actor, Role
 from engagement.errors import Conflict, NotFound
+from engagement.messaging import planner, quiet
 from engagement.messaging import settings as mail
-from engagement.models import ProgrammeTurn, Release, Round
+from engagement.messaging.keys import MailKeys
+from engagement.models import Mailing, ProgrammeTurn, Release, Round
 from engagement.rounds import programme
 from engagement.worker import Worker
 from tests import support
@@ -37,7 +39,7 @@ START, END = datetime(2025, 8, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC)
 
 
 def looks() -> list[datetime]:
-    """When the worker looks: four times a day around what is expected, every nine days between, never while down."""
+    """When the worker looks: four times a day around what is expected, every third day between, never while down."""
     near = {
         date.fromisoformat(day) + timedelta(days=n)
         for row in EXPECTED
@@ -49,7 +51,7 @@ def looks() -> list[datetime]:
     while at < END:
         day = at.date()
         if not any(first <= day < last for first, last in DOWN) and (
-            day in near or (at.hour == 0 and day.toordinal() % 9 == 0)
+            day in near or (at.hour == 12 and day.toordinal() % 3 == 0)
         ):
             out.append(at)
         at += timedelta(hours=6)
@@ -74,7 +76,8 @@ def london(at: datetime) -> str:
 
 def test_each_round_happens_once_in_order_on_its_dates(database, config, now):
     """Through two changes of the clocks each way, bank holidays, a leap day, a month of downtime that opens a round
-    late and a longer one that skips it: each round happened once, in order, on its dates, and was published."""
+    late and a longer one that skips it: each round happened once, in order, on its dates; its members were invited and
+    reminded, and it was published."""
     body_id = support.small_body(database, practices=3, leaders=4)
     lead = Actor("Lead", frozenset({(body_id, Role.LEAD)}))
     with database.session() as session:
@@ -95,6 +98,7 @@ def test_each_round_happens_once_in_order_on_its_dates(database, config, now):
     for number, at in enumerate(looks()):
         now.at = at
         workers[number % 2].run_once()
+        planner.plan(database, MailKeys(config.keys), real=False)
         with database.reading() as session:
             states = session.exec(select(Round.state)).all()
             open_at_once = max(open_at_once, states.count("open") + states.count("launching"))
@@ -109,6 +113,7 @@ def test_each_round_happens_once_in_order_on_its_dates(database, config, now):
         rounds = session.exec(select(Round).order_by(Round.number)).all()
         turns = session.exec(select(ProgrammeTurn).order_by(ProgrammeTurn.turn)).all()
         releases = session.exec(select(Release.round_id)).all()
+        mailings = session.exec(select(Mailing).order_by(Mailing.queued_at)).all()
     held = [row for row in EXPECTED if row[1]]
     assert [(london(r.launched_at), london(r.opens_at), london(r.closed_at)) for r in rounds] == [
         (opened, opened, closed) for _, opened, closed in held
@@ -123,6 +128,12 @@ def test_each_round_happens_once_in_order_on_its_dates(database, config, now):
     assert [turn.public_id for turn in turns if turn.public_id] == [r.public_id for r in rounds]
     assert approved == 1 and open_at_once == 1
     assert all(a.closed_at < b.opens_at for a, b in pairwise(rounds))
+    for round_ in rounds:
+        sent = [(one.kind, one.queued_at) for one in mailings if one.round_id == round_.id]
+        kinds = [kind for kind, _ in sent]
+        assert kinds[:4] == ["invitation", "reminder", "reminder", "reminder"] and "published" in kinds[4:]
+        assert all(round_.opens_at <= at < round_.closes_at for _, at in sent[:4])
+        assert all(quiet.is_working_time(at) for _, at in sent[1:4])
     # The items keep their ids from round to round.
     asked = [
         [(item["key"], item["version"]) for item in json.loads(round_.promise)["items"]] for round_ in rounds
