@@ -30,6 +30,7 @@ from engagement.messaging import my_page
 from engagement.messaging.keys import MailKeys
 from engagement.models import Account, Body, Member, Round
 from engagement.outreach import invented as outreach
+from engagement.outreach import past_visits
 from engagement.rounds import verbs as rounds
 from engagement.worker import Worker
 
@@ -108,6 +109,7 @@ def ensure(
     if made:
         invented.make(database, actor, body_id, _pages(database, keys, body_id))
         outreach.make(database, actor, body_id)
+        past_visits.make(database, actor, body_id)
     round_id = _open_round(database, keys, actor, body_id, answers=made, progress=progress)
     with database.session() as session:
         people = session.exec(select(Account).where(Account.is_demo == True).order_by(Account.id)).all()  # noqa: E712
