@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -78,68 +77,93 @@ class Gatherer:
 
 
 class _Queue:
-    """The visits of one event loop that wait for their turn. All but `run`'s work happens on the loop: no locks."""
+    """The visits of one event loop, and the one thread that takes them in turns. It ends when nobody holds it."""
 
     def __init__(self, database: Database):
-        self._turns: SimpleQueue = SimpleQueue()
-        self._waiting: list[tuple[Steps, asyncio.Future]] = []
-        self._busy = False
-        Thread(target=_take_turns, args=(database, self._turns), name="intake", daemon=True).start()
-        finalize(self, self._turns.put, None)
+        self._waiting: SimpleQueue[_Visitor | None] = SimpleQueue()
+        Thread(target=_take_turns, args=(database, self._waiting), name="intake", daemon=True).start()
+        finalize(self, self._waiting.put, None)
 
     def run(self, visit: Steps) -> asyncio.Future:
-        """What the visit returns or raises, in time."""
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._waiting.append((visit, future))
-        if not self._busy:
-            self._busy = True
-            # Not at once: who comes in the same breath goes along.
-            loop.call_soon(self._next, loop)
+        """What the visit returns, or the error that it raises, in time."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.put((visit, future))
         return future
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        visits = [visit for visit, _ in batch]
-        self._turns.put((visits, partial(loop.call_soon_threadsafe, self._tell, loop, batch)))
 
-    def _tell(
-        self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Steps, asyncio.Future]], results: list
-    ) -> None:
-        for (_, future), result in zip(batch, results, strict=True):
-            # A visitor who has gone waits no more; the answer is stored all the same.
-            if not future.done():
-                future.set_result(result)
-        self._busy = bool(self._waiting)
-        if self._busy:
-            self._next(loop)
+_Visitor = tuple[Steps, asyncio.Future]
 
 
-def _take_turns(database: Database, turns: SimpleQueue) -> None:
-    """The one thread that writes: takes turn after turn until its queue is gone."""
-    while (turn := turns.get()) is not None:
-        visits, tell = turn
-        results = run(database, visits)
-        with suppress(RuntimeError):
-            # The loop may have closed in the meantime: then there is nobody left to be told.
-            tell(results)
-        # While it waits it must hold nothing of the last turn: the queue ends when nobody holds it.
-        del turn, visits, tell, results
+def _take_turns(database: Database, waiting: SimpleQueue[_Visitor | None]) -> None:
+    while (first := waiting.get()) is not None:
+        _take_turn(database, waiting, first)
+        # What waits for the next visitor must not hold the last.
+        del first
 
 
-def run(database: Database, visits: Sequence[Steps[Done]]) -> list[Done | Exception]:
-    """Run visits, storing their answers in one transaction; returns what each returned or raised, in order."""
-    results: list = [None] * len(visits)
+def _take_turn(database: Database, waiting: SimpleQueue[_Visitor | None], first: _Visitor) -> None:
+    turn = [first]
+
+    def more() -> list[Steps]:
+        known = len(turn)
+        while len(turn) < MOST and not waiting.empty():
+            visitor = waiting.get()
+            if visitor is None:
+                waiting.put(None)
+                break
+            turn.append(visitor)
+        return [visit for visit, _ in turn[known:]]
+
+    try:
+        results = run(database, [first[0], *more()], more)
+    except Exception as error:
+        # `run` raises nothing of its own, but nobody must wait for ever.
+        results = [error] * len(turn)
+    with suppress(RuntimeError):
+        # The loop may have closed in the meantime: then nobody is left to be told.
+        first[1].get_loop().call_soon_threadsafe(_tell, turn, results)
+
+
+def _tell(turn: list[_Visitor], results: list) -> None:
+    for (_, future), result in zip(turn, results, strict=True):
+        # A visitor who has gone waits no more; the answer is stored all the same.
+        if not future.done():
+            future.set_result(result)
+
+
+def _nobody() -> list:
+    return []
+
+
+def run(
+    database: Database,
+    visits: Sequence[Steps[Done]],
+    more: Callable[[], Sequence[Steps[Done]]] = _nobody,
+) -> list[Done | Exception]:
+    """Run visits, storing their answers in one transaction; returns what each returned or raised, in order.
+
+    `more` says who has come in the meantime: they go along as long as nothing is written yet.
+    """
+    everybody: list[Steps[Done]] = []
+    results: list = []
     asked: dict[int, Answer] = {}
-    for place, visit in enumerate(visits):
-        try:
-            asked[place] = next(visit)
-        except StopIteration as end:
-            results[place] = end.value
-        except Exception as error:
-            results[place] = error
-    for place, outcome in zip(asked, store(database, list(asked.values())), strict=True):
-        visit = visits[place]
+
+    def ask(come: Sequence[Steps[Done]]) -> list[Answer]:
+        known = len(asked)
+        for visit in come:
+            everybody.append(visit)
+            results.append(None)
+            try:
+                asked[len(results) - 1] = next(visit)
+            except StopIteration as end:
+                results[-1] = end.value
+            except Exception as error:
+                results[-1] = error
+        return list(asked.values())[known:]
+
+    outcomes = store(database, ask(visits), lambda: ask(more()))
+    for place, outcome in zip(asked, outcomes, strict=True):
+        visit = everybody[place]
         try:
             if isinstance(outcome, Exception):
                 visit.throw(outcome)
@@ -153,27 +177,36 @@ def run(database: Database, visits: Sequence[Steps[Done]]) -> list[Done | Except
     return results
 
 
-def store(database: Database, answers: Sequence[Answer]) -> list[Outcome | Exception]:
+def store(
+    database: Database, answers: Sequence[Answer], more: Callable[[], Sequence[Answer]] = _nobody
+) -> list[Outcome | Exception]:
     """Take answers and commit; returns what became of each, or the error for which it is not stored.
 
-    An error of one answer refuses no other.
+    An error of one answer refuses no other. `more` brings those that have come while the others were sealed: a
+    commit is dearer than an answer, so it waits until nobody else is there, or `MOST` are.
     """
     if not answers:
         return []
+    answers = list(answers)
     try:
         with _connected(database) as connection:
-            return _store(connection, answers)
+            return _store(connection, answers, more)
     except Exception as error:
         # The database cannot be reached: the same for everybody.
         return [error] * len(answers)
 
 
-def _store(connection: Connected, answers: Sequence[Answer]) -> list[Outcome | Exception]:
+def _store(
+    connection: Connected, answers: list[Answer], more: Callable[[], Sequence[Answer]]
+) -> list[Outcome | Exception]:
     rounds: dict[str, Any] = {}
-    with _transaction(connection, writing=False):
-        found: list[Outcome | Exception | Sealed] = [
-            _prepared(connection, answer, rounds) for answer in answers
-        ]
+    found: list[Outcome | Exception | Sealed] = []
+    come: Sequence[Answer] = answers
+    while come:
+        with _transaction(connection, writing=False):
+            found += [_prepared(connection, answer, rounds) for answer in come]
+        come = more()
+        answers += come
     places = [place for place, each in enumerate(found) if isinstance(each, Sealed)]
     written = _write(connection, [(answers[place], found[place]) for place in places])
     for place, outcome in zip(places, written, strict=True):

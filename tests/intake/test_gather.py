@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -229,6 +231,64 @@ def test_many_at_once_are_each_told_and_stored_once(database, links):
         assert sorted(told[place : place + 3]).count(Outcome.STORED) == 1
     assert set(told) <= {Outcome.STORED, Outcome.ALREADY, Outcome.USED}
     assert stored(database) == (20, 20)
+
+
+def test_who_comes_while_others_are_sealed_goes_along(database, links):
+    """A commit waits until nobody else has come, each is told their own outcome, and a visit without an answer ends."""
+    said = statements(database)
+    groups = [visits([answer(links[1], "b"), answer(links[0], "z")]), visits([answer(links[2], "c")])]
+
+    def nothing():
+        return "nothing"
+        yield
+
+    groups[1].append(nothing())
+    told = gather.run(database, visits([answer(links[0], "a")]), lambda: groups.pop(0) if groups else [])
+    assert told == [Outcome.STORED, Outcome.STORED, Outcome.USED, Outcome.STORED, "nothing"]
+    assert said.count("COMMIT") == 1 and stored(database) == (3, 3)
+
+
+def test_those_who_came_along_hear_of_an_error_too(database, links, monkeypatch):
+    """When the lock cannot be had, all of the turn are told, and nothing of it is stored."""
+
+    def locked(*_):
+        raise OperationalError("BEGIN", {}, Exception("locked"))
+
+    monkeypatch.setattr(intake, "take", locked)
+    groups = [visits([answer(links[1])])]
+    told = gather.run(database, visits([answer(links[0])]), lambda: groups.pop(0) if groups else [])
+    assert [type(error) for error in told] == [OperationalError] * 2 and stored(database) == (0, 0)
+
+
+def test_a_turn_is_bounded_and_its_thread_ends_with_its_queue(database, links, monkeypatch):
+    """However many wait, a turn takes so many and no more; when the queue is gone its thread is too."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL gathers commits itself")
+    monkeypatch.setattr(gather, "MOST", 3)
+    sizes = []
+    real = gather.store
+
+    def counting(database, answers, more):
+        taken = []
+        told = real(database, answers, lambda: taken.extend(found := more()) or found)
+        sizes.append(len(answers) + len(taken))
+        return told
+
+    monkeypatch.setattr(gather, "store", counting)
+
+    async def crowd():
+        gatherer = Gatherer(database, CapacityLimiter(4))
+        come = visits([answer(link) for link in links[:10]])
+        return await asyncio.gather(*(gatherer.run(visit, gathered=True) for visit in come))
+
+    before = set(threading.enumerate())
+    assert asyncio.run(crowd()) == [Outcome.STORED] * 10
+    assert sum(sizes) == 10 and max(sizes) <= 3
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "intake":
+            thread.join(timeout=10)
+            assert not thread.is_alive()
 
 
 def test_what_a_visit_raises_reaches_its_visitor(database):
