@@ -262,6 +262,9 @@ def assemble(history: Sequence[Facts], now: Facts) -> Gathered:
         for one, theirs in zip(rounds, given, strict=True)
         if one.content is not None
     ]
+    # Positions of practices are shown whatever the gate decides, so it must reckon with them.
+    positions = gating.position_figures(now.number, now.answers, now.scored, now.threshold)
+    earlier.append(disclosure.Earlier(given[-1], positions))
     question = checking.Question(
         disclosure.Plan(now.threshold, plan, attributed=now.tier == "practice-view"),
         given[-1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -203,3 +204,48 @@ def options_figure(
     )
     low, high = disclosure.favourable_range(item["distribution"]["options"], int(rows.sum()))
     return disclosure.CountFigure(number, STANDING, MEMBERS, low, high)
+
+
+def position_figures(
+    number: int, answers: tally.Answers, items: Sequence[Mapping[str, Any]], threshold: int
+) -> dict[str, tuple[disclosure.CountFigure, ...]]:
+    """What the mean scores that practices' positions rest on say of each item, by series.
+
+    A practice without evidence of its own rests on the mean score, to 0.1, of its locality or of the body, over all
+    items. Taken as known, it bounds the favourable answers to each item: an unfavourable one takes at least 2 of the 4
+    points between 1 and 5 off one of at most as many items, a favourable one adds at least 8 thirds.
+    """
+    points = (
+        np.vstack([_points(answers, item) for item in items]) if items else np.zeros((0, len(answers.arm)))
+    )
+    answered = (~np.isnan(points)).sum(axis=0)
+    member = (answers.arm >= 0) & (answers.arm < 2) & (answered > 0)
+    score = np.nansum(points, axis=0) / np.maximum(answered, 1)
+    places = answers.strata.get("locality", np.full(len(member), None))
+    groups = [(STANDING, MEMBERS, member)] + [
+        ("locality", (place,), member & (places == place))
+        for place in sorted({place for place in places[member].tolist() if place is not None})
+    ]
+    out: dict[str, list[disclosure.CountFigure]] = {item["series"]: [] for item in items}
+    for table, categories, rows in groups:
+        n = int(rows.sum())
+        if n < threshold:
+            continue
+        mean = round(float(score[rows].mean()), 1)
+        unfavourable = math.floor(len(items) * n * (5.05 - mean) / 2)
+        favourable = math.floor(len(items) * n * (mean - 0.95) * 3 / 8)
+        for item in items:
+            count = int((rows & ~np.isnan(answers.favourable[item["key"]])).sum())
+            low, high = max(0, count - unfavourable), min(count, favourable)
+            if low > 0 or high < count:
+                figure = disclosure.CountFigure(number, table, categories, low, high)
+                out[item["series"]].append(figure)
+    return {series: tuple(figures) for series, figures in out.items()}
+
+
+def _points(answers: tally.Answers, item: Mapping[str, Any]) -> np.ndarray:
+    """Scores of an item from 1 to 5, favourable high, (people,)."""
+    top = max(score for score, _ in item["labels"])
+    given = answers.score[item["key"]]
+    turned = top + 1 - given if item["reverse"] else given
+    return 1 + 4 * (turned - 1) / (top - 1)
