@@ -534,7 +534,8 @@ class Life(RuleBasedStateMachine):
             self.arena.end()
 
     def _end(self):
-        self.arena.now = max(self.latest, self.arena.now) + timedelta(hours=1)
+        # Where the clock was set back, a lease may run until long after now.
+        self.arena.now = self.arena.furthest + timedelta(hours=1)
         if self.live:
             self.arena.now = max(self.arena.now, self.round.facts.closes_at)
         tell = len(self.rounds) > 1 or self.round.facts.state == "cancelled"
@@ -612,7 +613,7 @@ class Arena:
             mail=replace(config.mail, way="smtp", sender="survey@ccg.example", per_minute=1_000_000),
         )
         self.database, self.keys, self.faults = database, Keys(config.keys), Faults()
-        self.now = START
+        self.now = self.furthest = START
         patch.setattr(clock, "now", self._tick)
         patch.setattr(Worker, "_unassessed", lambda worker: [])
         install(self.faults, database, config.keys, patch)
@@ -624,6 +625,7 @@ class Arena:
 
     def _tick(self) -> datetime:
         self.now += timedelta(milliseconds=1)
+        self.furthest = max(self.furthest, self.now)
         return self.now
 
     def _make(self) -> int:
@@ -631,11 +633,11 @@ class Arena:
 
     def begin(self) -> int:
         """A body that has had no round, and the first of its mornings; returns the body's id."""
-        self.now = START
+        self.now = self.furthest = START
         self.begun += 1
         if not self.database.is_sqlite:
             # Later than all that happened to the bodies before it: nothing of theirs is due.
-            self.now = self._next
+            self.now = self.furthest = self._next
             return self._make()
         self._put_back(self._room / "ready")
         return self._body
@@ -668,6 +670,7 @@ class Arena:
         if start not in self._starts:
             return False
         kept, self.now, first, keys = self._starts[start]
+        self.furthest = self.now
         self._put_back(kept)
         life.rounds = [replace(first, sent={}, withdrawn=set(), told=set())]
         life.way.keys, life.latest = set(keys), self.now
@@ -676,7 +679,7 @@ class Arena:
     def end(self) -> None:
         """Close what was opened."""
         self.faults.begin(None)
-        self._next = self.now + timedelta(days=3)
+        self._next = self.furthest + timedelta(days=3)
         if self.database.is_sqlite:
             self.database.dispose()
 
