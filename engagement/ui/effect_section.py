@@ -107,17 +107,24 @@ def table(figures: Sequence[Figure]) -> pandas.DataFrame:
     """A row a figure, as text."""
     import pandas as pd
 
-    def people(figure: Figure) -> str:
-        return "–" if figure.n_treated is None else f"{figure.n_treated} and {figure.n_others}"
+    def behind(figure: Figure) -> str:
+        practices = f"{figure.treated} and {figure.others}"
+        return (
+            practices
+            if figure.n_treated is None
+            else f"{practices} ({figure.n_treated} and {figure.n_others})"
+        )
 
     return pd.DataFrame(
         {
-            "Compared": [BY[each.by] for each in figures],
-            "What": [NAMES[each.measure] for each in figures],
-            "Effect": [evaluation.amount(each.measure, each.estimate) for each in figures],
-            "95% interval": [evaluation.interval(each) for each in figures],
-            "Practices": [f"{each.treated} and {each.others}" for each in figures],
-            "People who answered": [people(each) for each in figures],
+            "Compared": [
+                f"{NAMES[each.measure]}, {BY[each.by][0].lower()}{BY[each.by][1:]}" for each in figures
+            ],
+            "Effect and 95% interval": [
+                f"{evaluation.amount(each.measure, each.estimate)} ({evaluation.interval(each)})"
+                for each in figures
+            ],
+            "Practices (people who answered)": [behind(each) for each in figures],
         }
     )
 

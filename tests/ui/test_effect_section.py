@@ -60,9 +60,13 @@ def test_the_section_says_power_first_and_the_lot_before_the_forecast():
     ]
     assert places == sorted(places)
     shown = app.table[0].value
-    assert list(shown["What"]) == ["Answering", "Score", "Answering"]
-    cells = [cell.replace("\\", "") for cell in shown.iloc[0]]
-    assert "−5 to +30" in cells and "15–19 and 50+" in cells
+    assert list(shown["Compared"]) == [
+        "Answering, as drawn by lot",
+        "Score, as drawn by lot",
+        "Answering, as visited",
+    ]
+    cells = " ".join(shown.iloc[0]).replace("\\", "")
+    assert "+15 percentage points (−5 to +30)" in cells and "8 and 32 (15–19 and 50+)" in cells
 
 
 def test_without_figures_there_is_no_table_and_the_warning_stays():
