@@ -43,7 +43,7 @@ def page(said) -> None:
 
 def test_the_section_says_power_first_and_the_lot_before_the_forecast():
     """The power stands above the result, the drawn order above what was visited, and each figure is in the table."""
-    app = AppTest.from_function(page, args=(EVALUATION,)).run()
+    app = AppTest.from_function(page, default_timeout=30, args=(EVALUATION,)).run()
     assert not app.exception
     texts = [each.value for each in app.text]
     places = [
@@ -79,7 +79,7 @@ def test_without_figures_there_is_no_table_and_the_warning_stays():
         regression=REGRESSION,
         power=EVALUATION.power,
     )
-    app = AppTest.from_function(page, args=(empty,)).run()
+    app = AppTest.from_function(page, default_timeout=30, args=(empty,)).run()
     assert not app.exception and not app.table
     assert "4 practices were met." in [each.value for each in app.text]
     assert any("regression to the mean" in each.value for each in app.caption)
