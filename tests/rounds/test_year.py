@@ -20,7 +20,7 @@ from engagement.rounds import programme
 from engagement.worker import Worker
 from tests import support
 
-# Every six months on the last day of August and February, at nine, for eight weeks; the worker's looks are 6 hours apart.
+# Every six months on the last day of August and February, at nine, for eight weeks.
 EXPECTED = [
     # planned to open, opened, closed (London): why
     ("2025-09-01", "2025-09-01", "2025-10-27"),  # 31 August is a Sunday; summer time ends on 26 October
@@ -39,22 +39,28 @@ START, END = datetime(2025, 8, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC)
 
 
 def looks() -> list[datetime]:
-    """When the worker looks: four times a day around what is expected, every third day between, never while down."""
+    """When the worker looks: three times a day around what is expected, every fourth day while a round is open, once a
+    month between, never while down."""
     near = {
         date.fromisoformat(day) + timedelta(days=n)
         for row in EXPECTED
         for day in row
         if day
-        for n in range(-1, 2)
-    } | {up + timedelta(days=n) for _, up in DOWN for n in range(3)}
-    out, at = [], START
-    while at < END:
-        day = at.date()
-        if not any(first <= day < last for first, last in DOWN) and (
-            day in near or (at.hour == 12 and day.toordinal() % 3 == 0)
-        ):
-            out.append(at)
-        at += timedelta(hours=6)
+        for n in (-1, 0, 1)
+    } | {up + timedelta(days=n) for _, up in DOWN for n in (0, 1, 2)}
+    open_on = {
+        date.fromisoformat(opened) + timedelta(days=4 * n)
+        for _, opened, closed in EXPECTED
+        if opened
+        for n in range((date.fromisoformat(closed) - date.fromisoformat(opened)).days // 4)
+    }
+    out = []
+    for n in range((END - START).days):
+        day = (START + timedelta(days=n)).date()
+        if any(first <= day < last for first, last in DOWN):
+            continue
+        hours = (8, 9, 17) if day in near else (12,) if day in open_on or n % 30 == 0 else ()
+        out += [datetime.combine(day, time(hour), tzinfo=UTC) for hour in hours]
     return out
 
 
