@@ -11,7 +11,9 @@ from engagement.asks import ledger
 from engagement.models import PublishedAction, Round
 
 LINES = 3
-LONGEST = 100
+# In characters: three lines that a phone shows on one screen.
+SAID_LONGEST, DID_LONGEST = 70, 90
+MATTERS = ("done", "yes", "part", "no")
 WE = {
     "yes": "We said yes",
     "part": "We said yes in part",
@@ -83,16 +85,18 @@ def led_to(session: Session, public_id: str) -> list[str]:
     ).one()
     if since is None:
         return []
-    return [_line(each) for each in you_said(session, body_id, since=since)[:LINES]]
+    found = you_said(session, body_id, since=since)
+    found.sort(key=lambda each: MATTERS.index(each.kind))
+    return [_line(each) for each in found[:LINES]]
 
 
 def _line(each: Said) -> str:
-    return f"You said: {_cut(each.said)} {WE[each.kind]}: {_cut(each.did)}"
+    return f"You said: {_cut(each.said, SAID_LONGEST)} {WE[each.kind]}: {_cut(each.did, DID_LONGEST)}"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int) -> str:
     """One line that ends as a sentence does, cut at a word where it is long."""
     text = " ".join(text.split())
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+    if len(text) > longest:
+        text = text[: longest - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
     return text if text.endswith((".", "!", "?", "…")) else text + "."

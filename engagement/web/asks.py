@@ -241,19 +241,20 @@ class Visit:
         own = next((line for line in balances if line.id in self.visitor.practices), None)
         total = requests.in_all(balances)
         body = self.words["body"]
+
+        def in_all(name: str, *, each: bool) -> str:
+            number = getattr(total, name)
+            return f"{number} ({number / max(len(balances), 1):.1f} each)" if each else str(number)
+
         return [
-            (
-                label,
-                str(getattr(own, name)) if own else "",
-                f"{getattr(total, name)} ({getattr(total, name) / max(len(balances), 1):.1f} each)",
-            )
-            for label, name in (
-                (f"Asks of the {body}", "asked"),
-                ("… of them answered", "answered"),
-                ("… of them done", "done"),
-                (f"Surveys that the {body} asked for", "surveys"),
-                ("Meetings that it asked to", "meetings"),
-                ("Other requests of it", "requests"),
+            (label, str(getattr(own, name)) if own else "", in_all(name, each=each))
+            for label, name, each in (
+                (f"Asks of the {body}", "asked", False),
+                ("… of them answered", "answered", False),
+                ("… of them done", "done", False),
+                (f"Surveys that the {body} asked for", "surveys", True),
+                ("Meetings that it asked to", "meetings", True),
+                ("Other requests of it", "requests", True),
             )
         ]
 
