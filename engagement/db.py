@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -20,6 +21,7 @@ from engagement.config import Config
 from engagement.errors import EngagementError
 
 READ_ONLY = {"engagement_read_only": True}
+_in_hand: ContextVar[Session | None] = ContextVar("engagement_session", default=None)
 
 
 class Database:
@@ -45,7 +47,7 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A transaction that commits on leaving and rolls back on an error. Takes SQLite's write lock at once."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self.engine, expire_on_commit=False) as session, _holding(session):
             try:
                 yield session
                 session.commit()
@@ -57,7 +59,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A transaction for reading; on SQLite it waits for no writer."""
         engine = self.engine.execution_options(**READ_ONLY)
-        with Session(engine, expire_on_commit=False) as session:
+        with Session(engine, expire_on_commit=False) as session, _holding(session):
             yield session
             # Before the rollback that closing brings, which would empty what was read.
             session.expunge_all()
@@ -65,6 +67,23 @@ class Database:
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def _holding(session: Session) -> Iterator[None]:
+    token = _in_hand.set(session)
+    try:
+        yield
+    finally:
+        _in_hand.reset(token)
+
+
+def in_hand() -> Session | None:
+    """The session of the transaction that this thread is in, None outside of one.
+
+    For what must be read again inside a verb's own transaction although the verb does not hand its session on.
+    """
+    return _in_hand.get()
 
 
 def _sqlite_rules(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -81,6 +81,8 @@ class Actor:
     account_id: int | None = None
     everything: bool = False
     bodies: tuple[int, ...] = field(default=())
+    # Somebody who signed in is looked up again inside every verb: the same person now, None when signed out.
+    again: Callable[[], Actor | None] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def operator(cls, name: str = "command line") -> Actor:
@@ -99,11 +101,15 @@ class Actor:
     def require(self, body_id: int, *roles: Role) -> None:
         """Raise `NotFound` to strangers of the body and `NotAllowed` to its people without the role.
 
-        The error carries the `Refusal`, so that whoever shows it can have it recorded.
+        Somebody who signed in is asked for again first: a session that has ended since opens nothing. The error
+        carries the `Refusal`, so that whoever shows it can have it recorded.
         """
-        if self.may(body_id, *roles):
+        now = self.again() if self.again else self
+        if now is None:
+            raise NotAllowed("You have been signed out, and nothing was changed. Sign in again.")
+        if now.may(body_id, *roles):
             return
-        if not self.may(body_id, *Role):
+        if not now.may(body_id, *Role):
             error = NotFound("There is no such page or record for your account.")
         else:
             names = " or ".join(ROLE_NAMES[role].lower() for role in roles)

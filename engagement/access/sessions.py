@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import delete
+from sqlalchemy import Engine, delete
 from sqlmodel import Session, select
 
-from engagement import clock
+from engagement import clock, db
 from engagement.access import audit, totp
 from engagement.access.actor import Actor, Role
 from engagement.errors import NotFound
@@ -74,12 +75,14 @@ def sign_in(
     return value
 
 
-def _live(session: Session, value: str | None) -> tuple[StaffSession, Account] | None:
-    if not value:
-        return None
-    row = session.get(StaffSession, audit.sha256(value))
+def _over(ended: bool, started: datetime, seen: datetime) -> bool:
     now = clock.now()
-    if row is None or row.ended or now - row.seen_at > IDLE or now - row.created_at > LONGEST:
+    return ended or now - seen > IDLE or now - started > LONGEST
+
+
+def _live(session: Session, value: str | None) -> tuple[StaffSession, Account] | None:
+    row = session.get(StaffSession, audit.sha256(value)) if value else None
+    if row is None or _over(row.ended, row.created_at, row.seen_at):
         return None
     account = session.get(Account, row.account_id)
     return None if account is None or account.disabled else (row, account)
@@ -96,39 +99,69 @@ def _held(session: Session, account_id: int) -> list[tuple[int, str, bool]]:
     )
 
 
-def _wants_more(session: Session, account: Account, held: Iterable[tuple[int, str, bool]]) -> bool:
-    strong = any(role in STRONG and not is_demo for _, role, is_demo in held)
-    return strong or totp.is_set_up(session, account.id)
+def _obliged(held: Iterable[tuple[int, str, bool]]) -> bool:
+    return any(role in STRONG and not is_demo for _, role, is_demo in held)
+
+
+def _wants_more(session: Session, account_id: int, held: Iterable[tuple[int, str, bool]]) -> bool:
+    return _obliged(held) or totp.is_set_up(session, account_id)
 
 
 def needs_second_factor(session: Session, account: Account) -> bool:
     """Whether a password, or a mailed link, is not enough for the account: by its roles, or because it has one."""
-    return _wants_more(session, account, _held(session, account.id))
+    return _wants_more(session, account.id, _held(session, account.id))
 
 
 def must_have_second_factor(session: Session, account_id: int) -> bool:
     """Whether the account's roles oblige it to have one."""
-    return any(role in STRONG and not is_demo for _, role, is_demo in _held(session, account_id))
+    return _obliged(_held(session, account_id))
 
 
 def who(session: Session, cookies: Mapping[str, str], *, secure: bool) -> Actor | None:
     """The actor of a request or rerun, with the roles of this instant, or None for a stranger.
 
-    Who was given a role that needs a second factor, and has not given one in this session, signs in again.
+    Who was given a role that needs a second factor, and has not given one in this session, signs in again. Inside
+    every verb the actor is looked up again: see `Actor.require`.
     """
-    live = _live(session, cookies.get(cookie_name(secure)))
-    if live is None:
+    value = cookies.get(cookie_name(secure))
+    return _actor(session, audit.sha256(value), session.get_bind().engine) if value else None
+
+
+def _actor(session: Session, cookie_hash: str, engine: Engine) -> Actor | None:
+    # Columns and no objects: those that a verb has in hand may be older than their rows, or changed and not written.
+    found = session.exec(
+        select(
+            StaffSession.ended,
+            StaffSession.created_at,
+            StaffSession.seen_at,
+            StaffSession.assured,
+            Account.id,
+            Account.name,
+        )
+        .join(Account, Account.id == StaffSession.account_id)
+        .where(StaffSession.cookie_hash == cookie_hash, Account.disabled == False)  # noqa: E712
+    ).first()
+    if found is None or _over(found.ended, found.created_at, found.seen_at):
         return None
-    row, account = live
-    held = _held(session, account.id)
-    if not row.assured and _wants_more(session, account, held):
+    held = _held(session, found.id)
+    if not found.assured and _wants_more(session, found.id, held):
         return None
     return Actor(
-        name=account.name,
-        account_id=account.id,
+        name=found.name,
+        account_id=found.id,
         roles=frozenset((body, Role(role)) for body, role, _ in held),
         bodies=tuple(sorted({body for body, _, _ in held})),
+        again=partial(_again, engine, cookie_hash),
     )
+
+
+def _again(engine: Engine, cookie_hash: str) -> Actor | None:
+    """The actor as of now: in the transaction that the verb is in, or in one of its own where there is none."""
+    session = db.in_hand()
+    if session is not None and session.get_bind().engine.pool is engine.pool:
+        return _actor(session, cookie_hash, engine)
+    with Session(engine.execution_options(**db.READ_ONLY)) as own:
+        return _actor(own, cookie_hash, engine)
 
 
 def halfway(session: Session, cookies: Mapping[str, str], *, secure: bool) -> Account | None:

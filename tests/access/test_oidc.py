@@ -101,7 +101,7 @@ NOW = int(clock.now().timestamp())
         {"sub": "two\nlines"},
         {"sub": 7},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_lying_token_is_refused(changed):
     """A token of another issuer, for another client, out of its time, of another flow or without a usable subject."""

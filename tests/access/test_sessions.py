@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlmodel import select
 
-from engagement.access import Role, accounts, audit, sessions
+from engagement.access import Actor, Role, accounts, audit, sessions
+from engagement.errors import NotAllowed
 from engagement.models import Account, StaffSession
 
 
@@ -135,3 +137,45 @@ def test_made_password_must_be_changed(database, cast, actor, signed_in):
         assert not sessions.must_change_password(session, lead)
         accounts.change_password(session, account.id, made, "a password of my own")
         assert not sessions.must_change_password(session, person)
+
+
+def test_every_verb_looks_again(database, cast, actor, signed_in, who):
+    """An actor made moments ago runs no verb once a role, the account or the session behind it is gone, and says why."""
+    operator = Actor.operator()
+    lead, cookies = actor(cast.lead), signed_in(cast.council)
+    with database.session() as session:
+        accounts.set_roles(session, operator, cast.vale, cast.council, {Role.LEAD})
+    carol = who(cookies)
+    with database.session() as session:
+        assert accounts.people(session, carol, cast.vale)
+        accounts.set_roles(session, operator, cast.vale, cast.council, {Role.COUNCIL})
+        # In the verb's own transaction: not yet written for anybody else.
+        with pytest.raises(NotAllowed, match="Only the engagement lead"):
+            accounts.people(session, carol, cast.vale)
+    assert carol.may(cast.vale, Role.LEAD)
+    with pytest.raises(NotAllowed, match="Only the engagement lead"), database.reading() as session:
+        accounts.people(session, carol, cast.vale)
+    with pytest.raises(NotAllowed, match="Only the engagement lead"):
+        carol.require(cast.vale, Role.LEAD)
+    council = who(cookies)
+    council.require(cast.vale, Role.COUNCIL)
+    with database.session() as session:
+        accounts.set_disabled(session, lead, cast.vale, cast.council, True)
+    with pytest.raises(NotAllowed, match="You have been signed out"):
+        council.require(cast.vale, Role.COUNCIL)
+    with database.session() as session:
+        accounts.set_roles(session, operator, cast.vale, cast.governing, {Role.LEAD})
+        sessions.end_own(session, lead, sessions.own(session, lead)[0].key)
+        with pytest.raises(NotAllowed, match="You have been signed out"):
+            accounts.set_roles(session, lead, cast.vale, cast.governing, {Role.GOVERNING})
+
+
+def test_looking_again_keeps_what_is_not_written_yet(database, cast, actor):
+    """A verb that runs after changes in the same transaction loses none of them by looking its actor up."""
+    lead = actor(cast.lead)
+    with database.session() as session:
+        account = session.get(Account, cast.lead)
+        account.name = "Alice Example"
+        accounts.people(session, lead, cast.vale)
+    with database.reading() as session:
+        assert session.get(Account, cast.lead).name == "Alice Example"
