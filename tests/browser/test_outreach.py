@@ -55,7 +55,7 @@ def test_from_a_drifting_practice_to_a_visit_logged_on_a_phone(browser: Browser,
     assert faults(page, "logging") == []
     for button in page.get_by_test_id("stButtonGroup").get_by_role("radio").all():
         assert button.bounding_box()["height"] >= 24
-    page.get_by_label("What was heard").fill(HEARD)
+    page.get_by_role("textbox", name="What was heard").fill(HEARD)
     page.get_by_label("Next step", exact=True).fill("Send the summary of one page")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text(f"✓ {name} is logged for")).to_be_visible(timeout=SLOW)
