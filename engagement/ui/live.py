@@ -63,7 +63,7 @@ def _watched(round_id: int, number: int, mail: bool) -> None:
     if found.paused_at is not None:
         st.warning(
             f"Paused since {clock.show_instant(found.paused_at)}: no message of this round leaves. Members can answer "
-            "all the same, and the round closes at its time."
+            "all the same, and the round closes at its time. To let it close later, resume first."
         )
     st.text("Nobody sees results, or counts by group, while a round is open.")
     st.markdown("#### What happens next")

@@ -136,3 +136,35 @@ def test_readers_are_turned_away(open_page, role):
     at = open_page(role)
     assert at.exception or "Only the engagement lead" in words(at)
     assert not at.button and not at.text_input
+
+
+def test_an_open_round_is_watched_and_changed(open_page, database, config):
+    """The lead reads what comes next, moves the close, pauses, resumes and cancels, each told back in words; a close that
+    is not later and a cancellation without a reason are refused with what to do."""
+    round_id = support.launch(database, support.keys_of(config), open_page.body_id)
+    at = open_page()
+    said = words(at)
+    assert "60 people" in said or "60 invited" in said
+    assert "Invitations leave" in said and "The round closes." in said and "None has left yet." in said
+    button(at, "Close later").click().run()
+    at.date_input[0].set_value(clock.today())
+    button(at, "Move the closing time").click().run()
+    assert "A round can only close later." in words(at)
+    at.date_input[0].set_value(clock.today() + clock.days(20))
+    at.text_area[0].set_value("Holidays ![x](http://x.example)")
+    button(at, "Move the closing time").click().run()
+    assert "The round now closes on" in words(at) and "Holidays ![x](http://x.example)" in words(at)
+    button(at, "Pause messages").click().run()
+    button(at, "Pause them now").click().run()
+    assert "no message of this round leaves" in at.warning[0].value and "Invitations leave" not in words(at)
+    assert "Close later" not in [b.label for b in at.button]
+    button(at, "Resume messages").click().run()
+    button(at, "Cancel the round").click().run()
+    assert "destroyed unopened" in words(at)
+    button(at, "Cancel it and destroy the answers").click().run()
+    assert "Say why the round is cancelled" in words(at)
+    at.text_area[0].set_value("The wrong list")
+    button(at, "Cancel it and destroy the answers").click().run()
+    assert not at.exception and "Its answers are destroyed unopened" in words(at)
+    with database.reading() as session:
+        assert session.get(Round, round_id).state == "cancelled"
