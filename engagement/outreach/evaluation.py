@@ -116,7 +116,8 @@ def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISI
             power=(_alone(words),),
         )
     gap = seen.last
-    power = _power(seen.measures(gap), visits, words)
+    like = seen.newest_comparable(words)
+    power = _power(seen.measures(like), visits, words) if like else (_alone(words),)
     regression = REGRESSION.format(Practices=words["practices"].capitalize())
     after, before = seen.numbers[gap - 1], seen.numbers[gap]
     visited = seen.visited[:, gap]
@@ -233,6 +234,11 @@ class _Seen:
         if _too_few(name, measure.people, measure.known, visited, self.threshold(gap)):
             return None
         return effect.compare(measure, visited)
+
+    def newest_comparable(self, words: Mapping[str, str]) -> int | None:
+        """The newest round that can be compared with the one before it."""
+        gaps = range(self.last, FEWEST_ROUNDS - 2, -1)
+        return next((gap for gap in gaps if self.why_not(gap, words) is None), None)
 
     def why_not(self, gap: int, words: Mapping[str, str]) -> str | None:
         """Why two rounds cannot be compared at all."""

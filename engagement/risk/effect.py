@@ -282,9 +282,10 @@ def by_lot(measure: Measure, early: np.ndarray, strata: np.ndarray) -> ByLot | N
     if min(drawn.sum(), (~drawn).sum()) < FEWEST:
         return None
     tried, exact = _draws(drawn, strata)
-    within = _within(np.vstack([drawn, tried]).astype(float), strata, weights := 1 / measure.variance[rows])
+    weights = 1 / measure.variance[rows]
+    within = _within(np.vstack([drawn, tried]).astype(float), strata, weights)
     norm = np.sqrt((within**2 * weights).sum(axis=1))
-    if norm[0] == 0:
+    if norm[0] < 1e-9 * math.sqrt(weights.sum()):
         # Every stratum was visited whole, or not at all: nothing was left to the lot.
         return None
     lever = within * weights / norm[:, None]
@@ -293,7 +294,8 @@ def by_lot(measure: Measure, early: np.ndarray, strata: np.ndarray) -> ByLot | N
     same, opposite = b0 - b < 1e-9 * b0, b0 + b < 1e-9 * b0
     with np.errstate(divide="ignore", invalid="ignore"):
         roots = np.stack([(a0 - a) / (b0 - b), (a0 + a) / (b0 + b)])
-    whole = same | opposite | ~np.isfinite(norm[1:] / norm[1:])
+    # The draw that was made refutes no effect, nor does its mirror image.
+    whole = same | opposite
     low = np.where(whole, -np.inf, roots.min(axis=0))
     high = np.where(whole, np.inf, roots.max(axis=0))
     refuted = int(0.05 * len(a) + 1e-9)

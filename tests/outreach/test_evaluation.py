@@ -149,6 +149,9 @@ def test_rounds_that_asked_otherwise_are_not_compared():
     )
     rounds = SimpleNamespace(rounds=(confidential, confidential, view, anonymous))
     seen = evaluation._Seen((1, 2, 4, 5), (), rounds, (), None)
-    assert seen.why_not(1, DEFAULTS) is None
+    assert seen.why_not(1, DEFAULTS) is None and seen.newest_comparable(DEFAULTS) is None
+    rounds.rounds = (confidential, confidential, confidential, anonymous)
+    assert seen.newest_comparable(DEFAULTS) == 2
+    rounds.rounds = (confidential, confidential, view, anonymous)
     assert "Rounds 2 and 4 asked in different ways" in seen.why_not(2, DEFAULTS)
     assert "in an anonymous round nobody knows which practice" in seen.why_not(3, DEFAULTS)
