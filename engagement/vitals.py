@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from sqlalchemy import update
+from sqlalchemy import and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
@@ -130,7 +130,8 @@ def take(database: Database, config: Config) -> Vitals:
         return Vitals(**found, worker=None, post=None, needed=False, oldest_mail=None, since=None)
     with database.reading() as session:
         oldest = outbox.oldest(session) if config.mail.way != "off" else None
-        live = session.exec(select(Round.id).where(Round.state.in_(LIVE)).limit(1)).first()
+        undestroyed = and_(Round.state == "cancelled", Round.keys_destroyed_at.is_(None))
+        live = session.exec(select(Round.id).where(or_(Round.state.in_(LIVE), undestroyed)).limit(1)).first()
         return Vitals(
             **found,
             worker=seen(session, "worker"),

@@ -226,8 +226,13 @@ class Worker:
 
 
 def pending(session: Session, body_id: int | None = None) -> int:
-    """How many rounds wait for the worker to open, mix or release them now."""
-    query = select(Round.id).where(Round.state.in_(("launching", "closing", "mixed")))
+    """How many rounds wait for the worker to open, mix or release them now, or to destroy what was cancelled."""
+    query = select(Round.id).where(
+        or_(
+            Round.state.in_(("launching", "closing", "mixed")),
+            and_(Round.state == "cancelled", Round.keys_destroyed_at.is_(None)),
+        )
+    )
     if body_id is not None:
         query = query.where(Round.body_id == body_id)
     return len(session.exec(query).all())
