@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from engagement import clock
 from engagement.access import Actor, Role, audit
 from engagement.errors import Conflict, Invalid, NotFound
-from engagement.messaging import reminders, settings
+from engagement.messaging import quiet, reminders, settings
 from engagement.models import (
     APPROVALS,
     TIERS,
@@ -119,7 +119,7 @@ def read(session: Session, actor: Actor, body_id: int) -> View | None:
     last = last_turn(session, programme.id)
     draft = drafted(session, last)
     rule, moved = rule_of(programme), moved_of(programme)
-    own = settings.quiet_days(session, body_id)
+    own = quiet.own_days(mail.quiet_days)
     ahead = cadence.next_dates(rule, last.turn if last else 0, own, moved, AHEAD)
     upcoming = [_drafted(session, programme, last, draft, mail, own)] if draft else []
     number = verbs.next_number(session, body_id)
