@@ -4,6 +4,7 @@ a crash at any statement, checked after each step against a model that is too si
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -452,7 +453,13 @@ class Life(RuleBasedStateMachine):
         (kind,) = {kind for words, kind in SUBJECTS.items() if words in mail.words.subject}
         member = int(mail.to[len("quill") :].split("@")[0])
         assert not again or mail.tried_before, "sent twice"
-        round_ = next(r for r in self.rounds if r.public_id in mail.words.text or self._is_of(r, kind))
+        named = re.search(r"Round (\d+)", mail.words.text)
+        # Mails that ask for an answer hold a link; the others name the round by its title.
+        round_ = (
+            self.rounds[int(named[1]) - 1]
+            if named
+            else next(each for each in self.rounds if each.public_id in mail.words.text)
+        )
         facts = round_.facts
         if kind in ("invitation", "reminder", "extended"):
             assert round_.door(self.arena.now) == "ready" and not facts.paused, "mailed while it may not"
@@ -464,9 +471,6 @@ class Life(RuleBasedStateMachine):
             round_.told.add(member)
         if kind == "published":
             assert facts.state == "released"
-
-    def _is_of(self, round_: Model, kind: str) -> bool:
-        return {"cancelled": "cancelled", "published": "released"}.get(kind) == round_.facts.state
 
     def somebody_peeks(self, turn: Turn) -> None:
         """No step of the worker can be had before its time."""
