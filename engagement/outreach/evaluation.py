@@ -115,56 +115,28 @@ def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISI
             why="Whether visits work can be asked from the third round on: two to forecast from, and one to compare.",
             power=(_alone(words),),
         )
-    gap = seen.last
-    like = seen.newest_comparable(words)
-    power = _power(seen.measures(like), visits, words) if like else (_alone(words),)
     regression = REGRESSION.format(Practices=words["practices"].capitalize())
-    after, before = seen.numbers[gap - 1], seen.numbers[gap]
-    visited = seen.visited[:, gap]
-    why = seen.why_not(gap, words)
-    common = {"after": after, "before": before, "power": power, "regression": regression}
-    if why:
-        return Evaluation(headline="No figure for the last round", why=why, **common)
-    measures = seen.measures(gap)
+    after, before = seen.numbers[seen.last - 1], seen.numbers[seen.last]
+    common = {"after": after, "before": before, "regression": regression}
+    if why := seen.why_not(seen.last, words):
+        like = seen.newest_comparable(words)
+        power = _power(seen.gap(like, words).measures, visits, words) if like else (_alone(words),)
+        return Evaluation(headline="No figure for the last round", why=why, power=power, **common)
+    gap = seen.gap(seen.last, words)
     drawn = order.held(session, body_id, after)
-    drawn = drawn if drawn and drawn.opened_at else None
-    lot = _by_lot(seen, gap, drawn, words) if drawn else ()
-    told = (
-        _order_words(drawn, {seen.codes[place] for place in np.flatnonzero(visited)}, words) if drawn else ()
-    )
-    figures, changes, why = (), (), None
-    if visited.sum() >= FEWEST:
-        figures = tuple(
-            _figure(
-                name,
-                FORECAST,
-                effect.compare(measures[name], visited),
-                measures[name],
-                visited,
-                seen,
-                gap,
-                words,
-            )
-            for name in MEASURES
-        )
-        changes = tuple(
-            change
-            for figure in figures
-            if (change := _change(figure, measures[figure.measure], visited, seen.threshold(gap), words))
-        )
-    else:
-        why = (
-            f"{_many(int(visited.sum()), words)} met between rounds {after} and {before}; there is a figure from "
-            f"{FEWEST} on."
-        )
+    opened = drawn is not None and drawn.opened_at is not None
+    lot = _by_lot(gap, drawn) if opened else ()
+    enough = gap.visited.sum() >= FEWEST
+    figures = tuple(gap.against_forecast(name) for name in MEASURES) if enough else ()
     return Evaluation(
         headline=_headline(lot or figures),
-        why=why if not lot else None,
+        why=None if lot or enough else _few_met(int(gap.visited.sum()), after, before, words),
         figures=figures,
         lot=lot,
-        order=told,
+        order=_order_words(drawn, gap) if opened else (),
         rounds=_over_rounds(seen, words),
-        changes=changes,
+        changes=tuple(change for figure in figures if (change := _change(figure, gap))),
+        power=_power(gap.measures, visits, words),
         **common,
     )
 
@@ -197,8 +169,9 @@ def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Fig
         seen = _seen(session, actor, body_id)
         if seen is None or seen.why_not(seen.last, words) or seen.visited[:, seen.last].sum() < FEWEST:
             continue
+        gap = seen.gap(seen.last, words)
         for name in MEASURES:
-            if (one := seen.effect(name, seen.last)) is not None:
+            if (one := gap.effect(name)) is not None:
                 found[name].append(one)
     return tuple(_pooled(name, BODIES, each) for name, each in found.items() if len(each) >= POOLED_FROM)
 
@@ -220,20 +193,11 @@ class _Seen:
     def last(self) -> int:
         return len(self.numbers) - 1
 
-    def threshold(self, gap: int) -> int:
-        return self.arranged.rounds[gap].threshold
-
-    def measures(self, gap: int) -> dict[str, Measure]:
-        return effect.measures(
-            self.arranged.rounds[:gap], self.used[gap - 1], self.arranged.rounds[gap], self.visited[:, :gap]
-        )
-
-    def effect(self, name: str, gap: int) -> effect.Effect | None:
-        """The effect of the visits before a round where it may be spoken of."""
-        measure, visited = self.measures(gap)[name], self.visited[:, gap]
-        if _too_few(name, measure.people, measure.known, visited, self.threshold(gap)):
-            return None
-        return effect.compare(measure, visited)
+    def gap(self, at: int, words: Mapping[str, str]) -> _Gap:
+        """A round and the visits before it."""
+        rounds, visited = self.arranged.rounds, self.visited
+        found = effect.measures(rounds[:at], self.used[at - 1], rounds[at], visited[:, :at])
+        return _Gap(self.codes, found, visited[:, at], rounds[at].threshold, words)
 
     def newest_comparable(self, words: Mapping[str, str]) -> int | None:
         """The newest round that can be compared with the one before it."""
@@ -249,6 +213,36 @@ class _Seen:
         if tiers[0] != tiers[1]:
             return f"{numbers} asked in different ways, one of each {words['practice']} and one of everybody, and cannot be compared."
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Gap:
+    """A round with the visits before it: `codes` of the practices, both `measures`, who was `visited`, and the `threshold` of
+    people that a score needs."""
+
+    codes: tuple[str, ...]
+    measures: Mapping[str, Measure]
+    visited: np.ndarray
+    threshold: int
+    words: Mapping[str, str]
+
+    def too_few(self, name: str, people: np.ndarray, known: np.ndarray, treated: np.ndarray) -> bool:
+        """Whether one side has too few to be spoken of: practices, or people whose answers count."""
+        sides = known & treated, known & ~treated
+        if min(side.sum() for side in sides) < FEWEST:
+            return True
+        return name == SCORE and min(people[side].sum() for side in sides) < self.threshold
+
+    def effect(self, name: str) -> effect.Effect | None:
+        """The effect of the visits where it may be spoken of."""
+        measure = self.measures[name]
+        if self.too_few(name, measure.people, measure.known, self.visited):
+            return None
+        return effect.compare(measure, self.visited)
+
+    def against_forecast(self, name: str) -> Figure:
+        """Those that were met against the others."""
+        return _figure(self, name, FORECAST, self.effect(name), self.visited, self.measures[name].known)
 
 
 def _seen(session: Session, actor: Actor, body_id: int) -> _Seen | None:
@@ -285,46 +279,32 @@ def _met(session: Session, body_id: int, after: int, before: int) -> Mapping[str
 # --- figures ----------------------------------------------------------------------------------------------------
 
 
-def _too_few(name: str, people: np.ndarray, known: np.ndarray, visited: np.ndarray, threshold: int) -> bool:
-    """Whether one side has too few to be spoken of: practices, or people whose answers count."""
-    sides = known & visited, known & ~visited
-    if min(side.sum() for side in sides) < FEWEST:
-        return True
-    return name == SCORE and min(people[side].sum() for side in sides) < threshold
-
-
 def _figure(
+    gap: _Gap,
     name: str,
     by: str,
     found: effect.Effect | effect.ByLot | None,
-    measure: Measure,
-    visited: np.ndarray,
-    seen: _Seen,
-    gap: int,
-    words: Mapping[str, str],
-    among: np.ndarray | None = None,
+    treated: np.ndarray,
+    known: np.ndarray,
 ) -> Figure:
-    known = measure.known if among is None else measure.known & among
-    sides = known & visited, known & ~visited
+    """One effect as it may be printed, or why there is none. `treated`, `known`, (P,): who is compared."""
+    measure, practices = gap.measures[name], gap.words["practices"]
+    sides = known & treated, known & ~treated
     counts = tuple(int(side.sum()) for side in sides)
-    if found is None or _too_few(name, measure.people, known, visited, seen.threshold(gap)):
-        why = f"{NAMES[name]}: too few to say. It takes {FEWEST} {words['practices']} on each side" + (
-            f" and {seen.threshold(gap)} people there whose answers may count towards their {words['practice']}."
-            if name == SCORE
-            else "."
+    if found is None or gap.too_few(name, measure.people, known, treated):
+        people = (
+            f" and {gap.threshold} people there whose answers may count towards their {gap.words['practice']}"
         )
+        why = f"{NAMES[name]}: too few to say. It takes {FEWEST} {practices} on each side{people if name == SCORE else ''}."
         return Figure(name, by, None, None, None, *counts, None, None, why, why)
-    people = measure.people if name == SCORE else np.nan_to_num(measure.observed * measure.people)
-    bands = tuple(band(round(float(people[side].sum()))) or "under 5" for side in sides)
+    answered = measure.people if name == SCORE else np.nan_to_num(measure.observed * measure.people)
+    bands = tuple(band(round(float(answered[side].sum()))) or "under 5" for side in sides)
     printed = _printed(name, found.estimate, found.low, found.high)
     first, later = (
         ("drawn to come first", "drawn to come later") if by == LOT else ("that were met", "others")
     )
-    sides_said = (
-        f"{counts[0]} {words['practices']} {first} against {counts[1]} {later}, each beside its forecast"
-    )
-    text = _sentence(name, printed, sides_said)
-    return Figure(name, by, *printed, *counts, *bands, None, text)
+    compared = f"{counts[0]} {practices} {first} against {counts[1]} {later}, each beside its forecast"
+    return Figure(name, by, *printed, *counts, *bands, None, _sentence(name, printed, compared))
 
 
 def _printed(name: str, estimate: float, low: float, high: float) -> tuple[float, float, float]:
@@ -342,33 +322,26 @@ def _rounded(value: float) -> float:
     return round(value, 2) + 0.0
 
 
-def _by_lot(seen: _Seen, gap: int, drawn: order.OrderRow, words: Mapping[str, str]) -> tuple[Figure, ...]:
+def _by_lot(gap: _Gap, drawn: order.OrderRow) -> tuple[Figure, ...]:
     """Practices drawn to come first against those drawn to come later, whoever was in fact visited."""
     kinds = {name: number for number, name in enumerate(sorted(set(drawn.strata.values())))}
-    strata = np.array([kinds[drawn.strata[code]] if code in drawn.strata else -1 for code in seen.codes])
-    early = np.isin(seen.codes, drawn.early)
-    found = []
-    for name, measure in seen.measures(gap).items():
-        one = effect.by_lot(measure, early, strata)
-        found.append(_figure(name, LOT, one, measure, early, seen, gap, words, strata >= 0))
-    return tuple(found)
+    strata = np.array([kinds[drawn.strata[code]] if code in drawn.strata else -1 for code in gap.codes])
+    early = np.isin(gap.codes, drawn.early)
+    return tuple(
+        _figure(gap, name, LOT, effect.by_lot(measure, early, strata), early, measure.known & (strata >= 0))
+        for name, measure in gap.measures.items()
+    )
 
 
 def _over_rounds(seen: _Seen, words: Mapping[str, str]) -> tuple[Figure, ...]:
     """The effects before all rounds so far together; a forecast takes in what earlier visits did, so that each counts anew."""
     gaps = [
-        gap
-        for gap in range(FEWEST_ROUNDS - 1, len(seen.numbers))
-        if seen.visited[:, gap].sum() >= FEWEST and seen.why_not(gap, words) is None
+        seen.gap(at, words)
+        for at in range(FEWEST_ROUNDS - 1, len(seen.numbers))
+        if seen.visited[:, at].sum() >= FEWEST and seen.why_not(at, words) is None
     ]
-    if len(gaps) < POOLED_FROM:
-        return ()
-    found = []
-    for name in MEASURES:
-        each = [one for gap in gaps if (one := seen.effect(name, gap)) is not None]
-        if len(each) >= POOLED_FROM:
-            found.append(_pooled(name, ROUNDS, each))
-    return tuple(found)
+    each = {name: [one for gap in gaps if (one := gap.effect(name)) is not None] for name in MEASURES}
+    return tuple(_pooled(name, ROUNDS, found) for name, found in each.items() if len(found) >= POOLED_FROM)
 
 
 def _pooled(name: str, by: str, effects: Sequence[effect.Effect]) -> Figure:
@@ -378,23 +351,24 @@ def _pooled(name: str, by: str, effects: Sequence[effect.Effect]) -> Figure:
     return Figure(name, by, *printed, found.treated, found.others, None, None, None, text)
 
 
-def _change(
-    figure: Figure, measure: Measure, visited: np.ndarray, threshold: int, words: Mapping[str, str]
-) -> Change | None:
+def _change(figure: Figure, gap: _Gap) -> Change | None:
     """Before and after, where the effect itself may be shown and the round before had people enough too."""
-    found = effect.before_after(measure, visited)
-    if figure.estimate is None or found is None:
-        return None
+    name, measure = figure.measure, gap.measures[figure.measure]
+    found = effect.before_after(measure, gap.visited)
     both = measure.known & np.isfinite(measure.before)
-    if _too_few(figure.measure, measure.people_before, both, visited, threshold):
+    if (
+        figure.estimate is None
+        or found is None
+        or gap.too_few(name, measure.people_before, both, gap.visited)
+    ):
         return None
-    step = STEPS[figure.measure]
+    step = STEPS[name]
     change, returned = (_rounded(round(value / step) * step) for value in (found.change, found.returned))
     text = (
-        f"{NAMES[figure.measure]}: {amount(figure.measure, change)} between the rounds in the {words['practices']} that were "
-        f"met. Without any visit, {amount(figure.measure, returned)} was to be expected of them."
+        f"{NAMES[name]}: {amount(name, change)} between the rounds in the {gap.words['practices']} that were met. Without any "
+        f"visit, {amount(name, returned)} was to be expected of them."
     )
-    return Change(figure.measure, change, returned, found.treated, text)
+    return Change(name, change, returned, found.treated, text)
 
 
 # --- words ------------------------------------------------------------------------------------------------------
@@ -444,23 +418,27 @@ def _headline(figures: Sequence[Figure]) -> str:
     return "Whether visits worked cannot be told yet"
 
 
-def _order_words(drawn: order.OrderRow, met: set[str], words: Mapping[str, str]) -> tuple[str, ...]:
+def _order_words(drawn: order.OrderRow, gap: _Gap) -> tuple[str, ...]:
+    met = {gap.codes[place] for place in np.flatnonzero(gap.visited)}
     first, later = set(drawn.early), set(drawn.order) - set(drawn.early)
     told = [
         f"The order was drawn and sealed on {show_date(drawn.sealed_at)}, and opened on {show_date(drawn.opened_at)}.",
-        f"Of {len(first)} {words['practices']} drawn to come first, {len(first & met)} were met before the round; of "
-        f"{len(later)} drawn to come later, {len(later & met)}. They are compared as they were drawn, so that nobody's choice of whom "
-        "to visit after all can enter.",
+        f"Of {len(first)} {gap.words['practices']} drawn to come first, {len(first & met)} were met before the round; of "
+        f"{len(later)} drawn to come later, {len(later & met)}. They are compared as they were drawn, so that nobody's choice "
+        "of whom to visit after all can enter.",
     ]
     if drawn.attempt > 1:
-        told.append(f"{drawn.attempt - 1} earlier draws were thrown away unseen; the audit log has them.")
+        told.append(f"Draws thrown away unseen before it: {drawn.attempt - 1}. They are in the audit log.")
     return tuple(told)
 
 
-def _many(number: int, words: Mapping[str, str]) -> str:
-    if number == 0:
-        return f"No {words['practice']} was"
-    return f"1 {words['practice']} was" if number == 1 else f"{number} {words['practices']} were"
+def _few_met(number: int, after: int, before: int, words: Mapping[str, str]) -> str:
+    who = (
+        f"{number} {words['practices']} were"
+        if number > 1
+        else f"{'1' if number else 'No'} {words['practice']} was"
+    )
+    return f"{who} met between rounds {after} and {before}; there is a figure from {FEWEST} on."
 
 
 def _alone(words: Mapping[str, str]) -> str:

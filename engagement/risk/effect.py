@@ -39,8 +39,8 @@ class Measure:
     `before`: the last round's value; `forecast`: what the rounds before let expect, corrected by how forecasts erred in
     this body; `observed`; `variance` of observed around forecast: the forecast's own and that of the few people behind
     a value; `people` behind each observed value and `people_before` behind the last. `traits`, (P, 3), and `doubt`,
-    (3, 3): what the correction was made of, and how well it is known. Scores count from the body's mean in `forecast` and from 1 to 5 elsewhere: only
-    differences between practices mean anything.
+    (3, 3): what the correction was made of, and how well it is known. Scores count from the body's mean in `forecast` and
+    from 1 to 5 elsewhere: only differences between practices mean anything.
     """
 
     before: np.ndarray
