@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from sqlalchemy import delete
 from sqlmodel import func, or_, select
 
 from engagement import clock
+from engagement.access import Actor
 from engagement.config import Config
 from engagement.db import Database
-from engagement.messaging import my_page, opt_out, outbox, settings, templates
+from engagement.messaging import bounces, my_page, opt_out, outbox, settings, templates
 from engagement.messaging.compose import stop_url
 from engagement.messaging.keys import MailKeys, message_id, opt_out_token
 from engagement.messaging.templates import Template
-from engagement.messaging.transport import Mail, NotSent, Transport, TryLater
+from engagement.messaging.transport import Mail, Refused, Transport, TryLater
 from engagement.models import Body, Bounce, MailClock, Member, OptOut, PageRequest, random_id
 from engagement.words import words_of
 
+log = logging.getLogger("engagement.post")
 ATTEMPTS = 5
 LEASE = timedelta(minutes=5)
 MAIL = Template(
@@ -41,22 +44,34 @@ def answer(database: Database, keys: MailKeys, config: Config, way: Transport) -
     """
     settled = 0
     while (request := _take(database, config)) is not None:
-        try:
-            for mail in _mails(database, keys, config, request.address, real=way.real):
-                way.send(mail)
-        except TryLater as error:
-            if error.rest is not None:
-                with database.session() as session:
-                    outbox.rest_all(session, clock.now() + error.rest, str(error))
-            if request.attempts < ATTEMPTS:
-                return settled
-        except NotSent:
-            # Nobody is told: the one who asked sees that nothing came.
-            pass
+        if not _send(database, keys, config, way, request) and request.attempts < ATTEMPTS:
+            return settled
         with database.session() as session:
             session.execute(delete(PageRequest.__table__).where(PageRequest.__table__.c.id == request.id))
         settled += 1
     return settled
+
+
+def _send(database: Database, keys: MailKeys, config: Config, way: Transport, request: PageRequest) -> bool:
+    """Send what a request asks for; False when it may be tried again. Nobody is told of a refusal: nothing comes."""
+    try:
+        for mail in _mails(database, keys, config, request.address, real=way.real):
+            way.send(mail)
+        return True
+    except TryLater as error:
+        if error.rest is not None:
+            with database.session() as session:
+                outbox.rest_all(session, clock.now() + error.rest, str(error))
+        return False
+    except Refused as error:
+        if error.bad_address:
+            with database.session() as session:
+                bounces.bounced(session, Actor.worker(), request.address, hard=True)
+        return True
+    except Exception as error:
+        # An error's own text may hold an address or a link.
+        log.error("a link to a page: %s", type(error).__name__)
+        return False
 
 
 def _take(database: Database, config: Config) -> PageRequest | None:

@@ -96,12 +96,14 @@ def test_a_mail_that_fails_is_tried_again_and_not_for_ever(town, post, time):  #
         send(town, post)
     assert way.to == ["p1@example.org"] and waiting(town) == 0
     way.fails["p2@example.org"] = [TryLater("busy")] * 99
-    way.fails["p3@example.org"] = [Refused("no")]
+    way.fails["p3@example.org"] = [Refused("no such mailbox", bad_address=True)]
     ask_for(town, "p2@example.org", "p3@example.org", "p4@example.org")
     for _ in range(8):
         send(town, post)
         time.on(minutes=6)
     assert waiting(town) == 0 and "p4@example.org" in way.to
+    with town.database.reading() as session:
+        assert [(row.address, row.hard) for row in session.exec(select(Bounce))] == [("p3@example.org", True)]
 
 
 def test_links_are_handed_out_in_a_file_for_one_reader(config, town, tmp_path, capsys):
