@@ -172,12 +172,12 @@ def notes(coming: programme.Upcoming, view: programme.View) -> list[str]:
         out.append(f"Its date was moved by hand, and the rounds after it follow: they open on {on}.")
     if dates.opening_shifted:
         out.append(f"Opening moved from {a_day(dates.wanted)}: {dates.opening_shifted}.")
-    if dates.closing_shifted:
-        out.append(f"Closing moved from {a_day(dates.closing_wanted)}: {dates.closing_shifted}.")
     if coming.late_since:
         out.append(
             f"It should have opened on {clock.show_instant(coming.late_since)}: it opens late and keeps its full length."
         )
+    if dates.closing_shifted:
+        out.append(f"Closing moved from {a_day(dates.closing_wanted)}: {dates.closing_shifted}.")
     if view.asking and dates.opens_at <= view.asking[1]:
         out.append(
             f"Round {view.asking[0]} is open until {clock.show_instant(view.asking[1])}: this round waits until it has "

@@ -218,7 +218,8 @@ def late(planned: Dates, now: datetime, own: Collection[date] = ()) -> Dates | N
         wall = now.astimezone(clock.LONDON)
         begins = wall.date() + timedelta(days=wall.time() >= quiet.MORNING)
         at = planned.opens_at.astimezone(clock.LONDON).time()
-        opening = instant(working_day(begins, own)[0], at)
+        in_hours = quiet.MORNING <= at < quiet.EVENING
+        opening = instant(working_day(begins, own)[0], at if in_hours else quiet.MORNING)
     if opening > planned.latest:
         return None
     closes = planned.closes_at.astimezone(clock.LONDON)

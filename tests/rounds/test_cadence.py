@@ -120,6 +120,8 @@ def test_a_late_round_keeps_its_length_in_days():
     assert cadence.late(planned, datetime(2026, 8, 20, 12, tzinfo=UTC))
     assert wall(planned.latest) == "2026-08-20 13:00"
     assert cadence.late(planned, planned.latest + timedelta(minutes=1)) is None
+    early = replace(planned, opens_at=datetime(2026, 8, 6, 5, tzinfo=UTC))
+    assert wall(cadence.late(early, evening).opens_at) == "2026-08-10 08:00"
     # What begins on Friday evening could only open on Monday, which is too late.
     week = next_dates(Rule(6, date(2026, 8, 3), 8), 0)[0]
     assert cadence.late(week, datetime(2026, 8, 7, 20, tzinfo=UTC)) is None
