@@ -52,6 +52,7 @@ def test_visits_that_work_show_against_the_forecast_and_by_lot(installed, monkey
     installed.assessed(body_id)
     codes = [f"P{place:03d}" for place in range(PRACTICES)]
     with installed.database.session() as session:
+        order.discard(session, OPERATOR, order.draw(session, OPERATOR, body_id, codes, capacity=10).id)
         drawn = order.draw(session, OPERATOR, body_id, codes, capacity=10)
         drawn = order.reveal(session, OPERATOR, drawn.id)
     places = [int(code[1:]) for code in drawn.early]
@@ -71,6 +72,7 @@ def test_visits_that_work_show_against_the_forecast_and_by_lot(installed, monkey
     assert "rose more than chance" in found.headline
     assert any("drawn to come first, 9 were met" in line for line in found.order)
     assert any("drawn to come later, 1." in line for line in found.order)
+    assert any("thrown away unseen before it: 1" in line for line in found.order)
     assert {each.measure for each in found.changes} == {"share", "score"}
     assert "regression to the mean" in found.regression
     words = " ".join(
