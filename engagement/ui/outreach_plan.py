@@ -69,7 +69,7 @@ def about(found: Outreach) -> None:
     """What the plan is, what gave, and what it rests on."""
     here, made = found.here, found.plan
     waits = made.accepted_at is None
-    st.header(outreach_words.headline(made, found.rows), anchor=False)
+    st.header(safe_md(outreach_words.headline(made, found.rows)), anchor=False)
     st.text(outreach_words.made(made))
     gave = outreach_words.gave(made, found.by_code, here.words)
     if gave:
