@@ -47,10 +47,15 @@ def test_no_screen_writes_raw_html(path):
 SCREENS = [*PAGES, *sorted((ROOT / "engagement" / "ui").glob("*.py"))]
 
 
+HELPERS = untrusted_labels.takers(
+    {path.stem: path.read_text(encoding="utf-8") for path in SCREENS if path.parent.name == "ui"}
+)
+
+
 @pytest.mark.parametrize("path", SCREENS, ids=lambda path: path.name)
 def test_no_label_takes_what_people_typed(path):
     """What reaches a label is fixed words, a number or a date of ours, or has passed the escaper."""
-    assert untrusted_labels.faults(path.read_text(encoding="utf-8")) == []
+    assert untrusted_labels.faults(path.read_text(encoding="utf-8"), HELPERS) == []
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,16 @@ def test_no_label_takes_what_people_typed(path):
 def test_the_reading_of_labels_finds_a_slip(code):
     """Each way of letting a typed name into a label is found, also through a helper, a variable or a dictionary."""
     assert untrusted_labels.faults(code)
+
+
+def test_the_reading_of_labels_follows_helpers_of_other_files():
+    """A typed name handed to a helper of another file, which makes a label of it, is found where it is handed over."""
+    helpers = untrusted_labels.takers({"tools": "def box(found, label):\n    st.selectbox(label, found)"})
+    code = "from engagement.ui import tools\ndef main():\n    tools.box([], find().name)"
+    assert untrusted_labels.faults(code, helpers)
+    assert untrusted_labels.faults(code.replace("find().name", "safe_md(find().name)"), helpers) == []
+    code = "from engagement.ui.tools import box\ndef main():\n    box([], label=find().name)"
+    assert untrusted_labels.faults(code, helpers)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ SAFE_CALLS = {
     "safe_md", "len", "int", "float", "round", "sum", "min", "max", "abs", "show_date", "show_instant", "show_time",
     "strftime", "isoformat", "nearest_5", "month_name",
     # Sentences of numbers, dates and fixed words.
-    "checking_sentence", "launching_sentence", "trend_break", "provisional",
+    "checking_sentence", "launching_sentence", "trend_break", "provisional", "rank", "percent",
 }  # fmt: skip
 # Methods that keep text as safe as it was, and functions that only arrange what they are given.
 ARRANGES = {"str", "list", "tuple", "sorted", "reversed", "dict", "zip", "many", "iter", "next"}
@@ -52,7 +52,7 @@ KEEPS = {"capitalize", "lower", "upper", "title", "strip", "replace", "join", "f
 # Names of our own numbers and fixed words.
 SAFE_NAMES = {
     "number", "count", "total", "page", "pages", "year", "threshold", "minimum", "maximum", "percent", "answered_percent",
-    "invited", "waiting", "version", "id", "n", "rank", "months", "days", "hours", "size", "place",
+    "invited", "waiting", "version", "id", "n", "rank", "months", "days", "hours", "size", "place", "of",
 }  # fmt: skip
 
 
@@ -62,6 +62,7 @@ class Reader:
 
     tree: ast.Module
     sinks: dict[str, set[int | str]] = field(default_factory=dict)
+    outside: dict[str, set[int | str]] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
 
@@ -117,7 +118,12 @@ class Reader:
         name, on_streamlit = called(call)
         if on_streamlit and name in BANNED:
             self.found.append(f"line {call.lineno}: st.{name} writes what it is given as it is")
-        if not on_streamlit and name not in self.sinks:
+        helper = (
+            self.outside.get(ast.unparse(call.func))
+            if isinstance(call.func, ast.Attribute)
+            else self.sinks.get(name)
+        )
+        if not on_streamlit and not helper:
             return
         if on_streamlit and name in SINKS:
             places, names = SINKS[name]
@@ -126,7 +132,7 @@ class Reader:
                 formats = [k.value for k in call.keywords if k.arg == "format_func"]
                 wanted |= {"format_func"} if formats else {1, "options"}
         else:
-            wanted = self.sinks.get(name, set()) | (set(TOOLTIPS) if on_streamlit else set())
+            wanted = (helper or set()) | (set(TOOLTIPS) if on_streamlit else set())
         given = [(place, value) for place, value in enumerate(call.args) if place in wanted]
         given += [(key.arg, key.value) for key in call.keywords if key.arg in wanted]
         for _, value in given:
@@ -282,6 +288,26 @@ def called(call: ast.Call) -> tuple[str, bool]:
     return "", False
 
 
-def faults(source: str) -> list[str]:
-    """Where text that people may have typed reaches a label, in the order of the lines."""
-    return Reader(ast.parse(source)).read()
+def takers(modules: dict[str, str]) -> dict[str, set[int | str]]:
+    """The functions of modules, `name` and `module.name`, with those of their parameters that end in a label."""
+    found: dict[str, set[int | str]] = {}
+    for module, source in modules.items():
+        reader = Reader(ast.parse(source))
+        reader.read()
+        for name, parameters in reader.sinks.items():
+            found[f"{module}.{name}"] = found[name] = parameters
+    return found
+
+
+def faults(source: str, helpers: dict[str, set[int | str]] | None = None) -> list[str]:
+    """Where text that people may have typed reaches a label. `helpers`: what `takers` found in other modules."""
+    tree = ast.parse(source)
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engagement.ui")
+        for alias in node.names
+    }
+    known = {name: set(parameters) for name, parameters in (helpers or {}).items() if name in imported}
+    outside = {name: set(parameters) for name, parameters in (helpers or {}).items() if "." in name}
+    return Reader(tree, sinks=known, outside=outside).read()

@@ -17,6 +17,7 @@ from engagement.outreach.plan import PlanRow
 from engagement.outreach.team import Exclusion, Person, Settings
 from engagement.ui import frame_tools, outreach_words
 from engagement.ui.frame_tools import Current
+from engagement.ui.safe import safe_md
 
 DONE, TURN, ASKED = "outreach_done", "outreach_turn", "outreach_asked"
 MONTHS_AHEAD = 18
@@ -96,10 +97,10 @@ def leave() -> None:
 
 
 def practice_box(found: Outreach, label: str, key: str, *, index: int | None = None) -> str | None:
-    """Choose one of the practices that are open."""
+    """Choose one of the practices that are open. `label` may hold the body's own words."""
     names = found.by_code
     return st.selectbox(
-        label,
+        safe_md(label),
         list(names),
         format_func=names.get,
         index=index,
