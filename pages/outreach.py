@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from engagement import clock
 from engagement.access import Role
 from engagement.outreach import catalogue, contacts, plan, team
 from engagement.releases import read
@@ -42,11 +43,12 @@ def counts(here) -> None:
 
 def gather(here) -> Outreach:
     """All that the tabs draw, read once."""
+    today = clock.today()
     with here.database.reading() as session:
         about = (session, here.actor, here.body.id)
         return Outreach(
             here=here,
-            names=[row for row in read.practices(*about) if row["closed"] is None],
+            names=[row for row in read.practices(*about) if row["closed"] is None or row["closed"] > today],
             plan=plan.newest(*about),
             rows=contacts.rows(*about),
             people=team.people(*about),

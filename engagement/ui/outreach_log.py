@@ -125,7 +125,9 @@ def outcome_fields(found: Outreach, key: str, row: ContactRow | None) -> dict:
         max_chars=contacts.STEP_LIMIT,
         key=f"{key}_step",
     )
-    until = st.date_input("By", value=row.next_on if row else None, format="DD/MM/YYYY", key=f"{key}_by")
+    until = st.date_input(
+        "Next step by", value=row.next_on if row else None, format="DD/MM/YYYY", key=f"{key}_by"
+    )
     if outcome == contacts.DECLINED:
         st.text(
             f"No plan will hold this {found.here.words['practice']} from then on. That can be changed under “People and "

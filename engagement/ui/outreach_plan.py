@@ -38,8 +38,8 @@ def draw(found: Outreach) -> None:
 def propose(found: Outreach) -> None:
     """The button that makes a proposal, with the month in which it begins."""
     again = found.plan is not None and found.plan.accepted_at is None
-    with st.container(border=True):
-        st.subheader("Propose again" if again else "Propose a plan", anchor=False)
+    title = "Propose again" if again else "Propose a plan" if found.plan is None else "Propose more"
+    with st.expander(title, expanded=found.plan is None):
         first = clock.today().replace(day=1)
         months = [first, *(add_months(first, at) for at in range(1, 4))]
         begin = found.plan.first_month if again and found.plan.first_month in months else months[1]
@@ -55,7 +55,7 @@ def propose(found: Outreach) -> None:
             + (" What you changed by hand stays, and so do the lots drawn." if again else "")
             + (" Contacts that are planned stay." if found.state("planned") else "")
         )
-        if st.button("Make a proposal", type="secondary" if again else "primary", key="outreach_propose"):
+        if st.button("Make a proposal", type="primary", key="outreach_propose"):
             run(
                 found.here,
                 "The proposal is below. Nothing is planned until you accept it.",
