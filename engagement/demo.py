@@ -108,8 +108,8 @@ def ensure(
     body_id = _make(database, keys, actor, progress) if made else body.id
     if made:
         invented.make(database, actor, body_id, _pages(database, keys, body_id))
-        outreach.make(database, actor, body_id)
         past_visits.make(database, actor, body_id)
+        outreach.make(database, actor, body_id)
     round_id = _open_round(database, keys, actor, body_id, answers=made, progress=progress)
     with database.session() as session:
         people = session.exec(select(Account).where(Account.is_demo == True).order_by(Account.id)).all()  # noqa: E712

@@ -18,14 +18,6 @@ from engagement.risk.segments import CHAMPION, CLEAR, CRITICAL, WITHDRAWN
 SEED = 2_013
 # Days ago, place in the order of need, action, outcome, what was heard, next step, days until then.
 PAST = (
-    (310, 0, "visit", "met", "They had not heard of the council.", "", 0),
-    (297, 5, "visit", "met", "District nurses come too late; they asked whom to ring.", "", 0),
-    (283, 3, "visit", "met", "", "", 0),
-    (262, 7, "visit", "met", "They asked for one simple local scheme instead of four.", "", 0),
-    (248, 8, "visit", "met", "Content, and short of time.", "", 0),
-    (241, 10, "visit", "missed", "The door was closed for training.", "", 0),
-    (227, 11, "visit", "met", "They read about decisions in the press first.", "", 0),
-    (205, 14, "peer_group", "met", "", "", 0),
     (128, 0, "visit", "met", "Nobody there knew who to ring about district nurses.", "Send the list of contacts", -100),
     (121, 3, "visit", "met", "They read no papers for want of time. A summary of one page would help.", "", 0),
     (96, 6, "visit", "missed", "Two partners were ill.", "Ring again in spring", 110),
@@ -34,8 +26,6 @@ PAST = (
     (33, 4, "papers", "met", "", "", 0),
     (12, 2, "visit", "met", "The practice manager is new and had not had our mails.", "Put the roster right", -2),
 )  # fmt: skip
-# The contact whose next step was taken since.
-STEP_TAKEN = 8
 
 
 def make(database: Database, actor: Actor, body_id: int) -> None:
@@ -61,7 +51,7 @@ def make(database: Database, actor: Actor, body_id: int) -> None:
                 next_on=today + timedelta(due) if step else None,
             )
             logged.append(made)
-        contacts.next_done(session, actor, logged[STEP_TAKEN])
+        contacts.next_done(session, actor, logged[0])
         team.exclude(
             session, actor, body_id, needy[12], "Asked not to be visited until its partners are settled."
         )
