@@ -105,10 +105,11 @@ def test_the_first_round_waits_for_approval_and_the_next_is_the_same_again(world
             threshold=7,
             plan=["standing"],
         )
-    world.do(programme.approve, draft.id)
-    assert not world.on(OPENING).upcoming[0].needs_approval
+    assert world.on(OPENING).upcoming[0].trouble is None
+    assert "approval" in world.on(OPENING + clock.days(1)).upcoming[0].trouble
     assert world.rounds()[0].state == "draft"
-    view = world.on(OPENING + clock.days(1))
+    world.do(programme.approve, draft.id)
+    view = world.on()
     assert world.rounds()[0].state == "open" and world.rounds()[0].closes_at == draft.closes_at
     assert view.upcoming[0].number == 2
     world.on(draft.closes_at)
