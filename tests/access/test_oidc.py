@@ -84,6 +84,7 @@ NOW = int(clock.now().timestamp())
         {"iss": "https://id.example.org/another/v2.0"},
         {"iss": None},
         {"aud": "somebody-else"},
+        {"aud": "somebody-else", "azp": "engagement"},
         {"aud": None},
         {"aud": ["engagement", "somebody-else"]},
         {"aud": ["engagement", "somebody-else"], "azp": "somebody-else"},
