@@ -169,7 +169,7 @@ def propose(
     capacity = _capacity(session, body_id, people, first, rules.months)
     counted = team.count_from(session, body_id, first)
     demand = planning.Demand(
-        need=_need(known, assessments.latest(session, actor, body_id)),
+        need=_need(known, assessments.latest(session, actor, body_id), first, rules.floor_months),
         hours=np.array([action.hours for action in chosen], float),
         can=_can(known, chosen, people),
         first=np.array(
@@ -394,23 +394,28 @@ def _action(about: _About, actions: list[Action]) -> Action:
     )
 
 
-def _need(known: list[_About], content: Mapping[str, Any] | None) -> np.ndarray:
+def _need(
+    known: list[_About], content: Mapping[str, Any] | None, first: date, floor_months: int
+) -> np.ndarray:
     """How much each is wanted, from 0 to 1: the middle of its interval of engagement ranks, the least engaged highest.
 
     The middle of an interval draws what is not clear towards the middle of all, so that an uncertain place does not
-    jump the queue.
+    jump the queue. A contact halves the need, which comes back in full over the months of the floor.
     """
-    if content is None or not content["usable"] or content["of"] < 2:
-        return np.full(len(known), MIDDLE)
-    little = abs(content["correlation"]["c"]) < RANKABLE
+    ranked = content is not None and content["usable"] and content["of"] > 1
+    little = not ranked or abs(content["correlation"]["c"]) < RANKABLE
     found = []
     for each in known:
-        row = each.row
-        if row is None or row["rank"] is None or (little and row["evidence"] not in OWN_EVIDENCE):
-            found.append(MIDDLE)
-            continue
-        low, high = row["rank"]
-        found.append(1 - ((low + high) / 2 - 1) / (content["of"] - 1))
+        need, row = MIDDLE, each.row
+        if (
+            ranked
+            and row is not None
+            and row["rank"] is not None
+            and not (little and row["evidence"] not in OWN_EVIDENCE)
+        ):
+            need = 1 - (sum(row["rank"]) / 2 - 1) / (content["of"] - 1)
+        waited = 1.0 if each.last is None else min(1.0, months_between(each.last, first) / floor_months)
+        found.append(need * (1 + waited) / 2)
     return np.clip(np.array(found, float), 0, 1)
 
 

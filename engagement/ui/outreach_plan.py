@@ -106,7 +106,7 @@ def about(found: Outreach) -> None:
         st.text(outreach_words.lots(made))
         st.text(
             "Need is the middle of the interval of the engagement rank, so that an uncertain place does not jump the "
-            "queue. What a contact achieves is not assumed to differ by segment: nobody knows it yet."
+            "queue; a contact halves it, and it comes back over the months of the floor. What a contact achieves is not assumed to differ by segment: nobody knows it yet."
         )
         if made.found["groups"]:
             show.table(

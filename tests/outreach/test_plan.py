@@ -217,6 +217,29 @@ def test_floors_and_rests_count_from_the_last_contact(database, body):
         assert team.settings(session, LEAD, body).counted_from == date(2026, 12, 1)
 
 
+def test_one_met_lately_waits_behind_one_that_was_not(database, body):
+    """With hours for one visit, the least engaged has it; met four months ago, it waits for the next in rank."""
+    do(
+        database,
+        team.save_settings,
+        body,
+        months=1,
+        floor_months=12,
+        rest_months=0,
+        random_share=0,
+        slack=100,
+    )
+    people = {person.name: person.id for person in read(database, team.people, body)}
+    do(database, team.save_person, body, person_id=people["Dr Visitor"], name="Dr Visitor", hours=3)
+    do(database, team.save_person, body, person_id=people["South only"], name="South only", hours=0)
+    proposed(database, body)
+    assert [row.practice for row in rows_of(database, body)] == ["Y00000"]
+    day = contacts.add_months(TODAY, -4)
+    do(database, contacts.log_unplanned, body, "Y00000", action="visit", done_on=day, outcome="met")
+    proposed(database, body)
+    assert [row.practice for row in rows_of(database, body, "proposed")] == ["Y00001"]
+
+
 def test_what_could_not_be_kept_is_said(database, body):
     """With too few hours the floor gives and names whom; a locality that nobody covers is named."""
     do(database, team.save_settings, body, months=1, floor_months=1, rest_months=0, random_share=0, slack=0)
