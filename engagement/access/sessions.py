@@ -71,7 +71,9 @@ def sign_in(
             device=device[:40],
         )
     )
-    audit.record(session, Actor(account.name), "session.start", None, account=account.id, way=way)
+    audit.record(
+        session, Actor(account.name), "session.start", None, account=account.id, way=way, assured=assured
+    )
     return value
 
 

@@ -21,6 +21,7 @@ from engagement.access import sessions, totp
 from engagement.access.attempts import Attempts, Limit
 from engagement.access.keys import app_key
 from engagement.config import Config
+from engagement.errors import Unsafe
 from engagement.models import Account
 from engagement.web.headers import OurSite
 from engagement.web.limits import network_of
@@ -104,6 +105,10 @@ class Door:
             self._threads = CapacityLimiter(4)
         try:
             return await anyio.to_thread.run_sync(work, request, *more, limiter=self._threads)
+        except Unsafe as error:
+            # A key is damaged, or another than the one that was sealed with: the words say what to do.
+            log.error("a key of signing in cannot be used")
+            return calm("You cannot sign in just now", str(error), status=503)
         except SQLAlchemyError as error:
             log.error("%s failed: %s", request.scope["path"].split("/")[1], type(error).__name__)
             return calm(

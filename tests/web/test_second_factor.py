@@ -195,6 +195,18 @@ def test_whoever_wants_one_sets_it_up_freely(site, alice, database, phone):
     assert sign_in(site()).headers["location"] == "/"
 
 
+def test_a_lost_key_is_told(site, config, lead, phone):
+    """With another key than the secrets were sealed with, the page says what the operator can do, and lets nobody in."""
+    client = site()
+    sign_in(client)
+    set_up(client, phone)
+    (config.app_keys / "second-factor.key").unlink()
+    client = site()
+    sign_in(client)
+    page = client.post(CODE, data={"code": phone.code()}, headers=US)
+    assert page.status_code == 503 and "Restore the folder app-keys" in page.text
+
+
 @pytest.mark.parametrize("path", [CODE, PAGE])
 def test_strangers_are_sent_to_sign_in(client, lead, path):
     """Without a password given there is nothing here, and posts must come from our own pages."""
