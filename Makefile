@@ -17,6 +17,8 @@ test: $(VENV)/test.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -ll -c pyproject.toml -r engagement pages app.py
+	$(BIN)/python tests/known_weaknesses.py
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
 	$(BIN)/python -m pytest -m browser
