@@ -45,10 +45,18 @@ def section(here: Current, found: Outreach | None = None) -> None:
         value=evaluation.VISITS,
         key=VISITS_KEY,
     )
+    bodies = [body.id for body in frame_tools.bodies_of(here) if here.actor.may(body.id, *READERS)]
+    # Reading all bodies takes a while, so only where somebody asks for it.
+    asked = len(bodies) >= evaluation.POOLED_FROM and st.toggle(
+        f"Take my {len(bodies)} bodies together too", key="effect_together"
+    )
     with here.database.reading() as session:
         said = evaluation.evaluate(session, here.actor, here.body.id, visits=visits)
-        bodies = [body.id for body in frame_tools.bodies_of(here) if here.actor.may(body.id, *READERS)]
-        together = evaluation.pooled(session, here.actor, bodies) if len(bodies) > 1 else ()
+        together = evaluation.pooled(session, here.actor, bodies) if asked else ()
+    if asked and not together:
+        st.text(
+            f"Together there is a figure from {evaluation.POOLED_FROM} bodies on whose last visits can be judged."
+        )
     draw(said, together)
     if found is not None and here.actor.may(here.body.id, Role.LEAD):
         drawn_order(found, visits)
