@@ -48,7 +48,7 @@ def headline(plan: PlanRow, rows: Sequence[ContactRow]) -> str:
     """What the plan is: how many contacts, for when, and whether it is accepted."""
     own = [row for row in rows if row.plan_id == plan.id and row.state in ("proposed", "planned", "done")]
     said = f"{many(len(own), 'contact', 'contacts')}, {span(plan)}"
-    return f"Proposal: {said}" if plan.accepted_at is None else f"Plan: {said}"
+    return f"Proposal of {said}" if plan.accepted_at is None else f"Plan of {said}"
 
 
 def made(plan: PlanRow) -> str:

@@ -61,7 +61,7 @@ def test_from_a_drifting_practice_to_a_visit_logged_on_a_phone(browser: Browser,
     expect(page.get_by_text(f"✓ {name} is logged for")).to_be_visible(timeout=SLOW)
 
     page.goto(f"{demo.url}/outreach")
-    expect(page.get_by_role("heading", name=re.compile("^Plan: "))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name=re.compile("^Plan of "))).to_be_visible(timeout=SLOW)
     settle(page)
     page.locator("summary").filter(has_text="Calendar files").click()
     with page.expect_download() as download:

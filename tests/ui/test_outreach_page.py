@@ -51,7 +51,7 @@ def test_a_plan_is_proposed_changed_by_hand_and_accepted(database, ready, open_p
     app.button(key="outreach_propose").click().run()
     text = plain(said(app))
     assert not app.exception and "Nothing is planned until you accept it" in text
-    assert "Proposal: " in text and "10% of contacts by lot" in text and "All rules are kept." in text
+    assert "Proposal of " in text and "10% of contacts by lot" in text and "All rules are kept." in text
     assert "](http" not in said(app) and "Dr *Visitor*" in text and "Dr *Visitor*" not in said(app)
     table = table_with(app, "Why")
     assert len(table) and table_with(app, "At most")["Group"].tolist()[:2] == ["North Vale", "South Vale"]
