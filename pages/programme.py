@@ -240,7 +240,9 @@ def not_drafted(coming: programme.Upcoming, view: programme.View) -> None:
     turn, drafting = coming.dates.turn, coming.dates.opens_at - clock.days(view.lead_days)
     if view.paused_at is None and drafting > clock.now():
         st.text(f"It is drafted on {clock.show_date(drafting)}.")
-    if coming.dates.moved and st.button("Undo the move", key=f"programme_undo_{turn}"):
+    if coming.dates.moved and st.button(
+        f"Undo the move of round {coming.number}", key=f"programme_undo_{turn}"
+    ):
         run("The round is back on its day, and so are those after it.", programme.undo_move, turn)
     with st.expander("Move its date"):
         st.text("The rounds after it move too: they are counted from the new day.")
@@ -250,7 +252,7 @@ def not_drafted(coming: programme.Upcoming, view: programme.View) -> None:
             format="DD/MM/YYYY",
             key=f"programme_day_{turn}",
         )
-        if st.button("Move it", key=f"programme_move_{turn}") and day:
+        if st.button(f"Move round {coming.number}", key=f"programme_move_{turn}") and day:
             run(
                 f"Round {coming.number} opens on {clock.show_date(day)}. The rounds after it moved too.",
                 programme.move,

@@ -105,7 +105,7 @@ def test_a_date_is_moved_and_put_back(world):
         in words(at)
     )
     assert "Opens 15 September 2027" in words(at)
-    at = press(at, "Undo the move")
+    at = press(at, "Undo the move of round 2")
     assert "Opens 1 March 2027" in words(at) and "moved by hand" not in words(at)
 
 
