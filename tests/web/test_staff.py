@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import select
 
 from engagement.access import Actor, Role, accounts, sessions
@@ -43,15 +44,27 @@ def test_on_https_the_cookie_is_bound_to_the_host(site, config, alice):
 
 
 def test_every_failure_reads_the_same(client, alice, database):
-    """A wrong password, an unknown address and a disabled account get the same page."""
-    pages = [sign_in(client, password="wrong horse battery"), sign_in(client, email="nobody@example.org")]
+    """A wrong password, an unknown address and a disabled account get the same page, after the same statements."""
+    done: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *about: done.append(about[2]))
+    sign_in(client, password="the first of all")
+    pages, work = [], set()
+
+    def fail(**form) -> None:
+        done.clear()
+        pages.append(sign_in(client, **form))
+        work.add(tuple(done))
+
+    fail(password="wrong horse battery")
+    fail(email="nobody@example.org")
     with database.session() as session:
         account = session.get(Account, alice)
         account.disabled = True
         session.add(account)
-    pages.append(sign_in(client))
+    fail()
     said = {re.sub(r'value="[^"]*@[^"]*"', "", page.text) for page in pages}
     assert len(said) == 1 and {page.status_code for page in pages} == {422}
+    assert len(work) == 1 and len(done) > 3
     assert "The e-mail address or the password is not right" in said.pop()
     assert all("set-cookie" not in page.headers for page in pages)
 
@@ -63,12 +76,12 @@ def test_an_error_keeps_the_address_and_never_the_password(client, alice):
 
 
 def test_guessing_passwords_is_slowed_down(site, alice):
-    """After eight failures for an address even the right password waits, for an unknown address too."""
+    """After eight failures for an address even the right password waits, for an unknown address and in a new process too."""
     for email in ("alice@example.org", "nobody@example.org"):
         client = site()
         statuses = [sign_in(client, email=email, password="x" * 12).status_code for _ in range(9)]
         assert statuses == [422] * 8 + [429]
-        waiting = sign_in(client, email=email)
+        waiting = sign_in(site(), email=email)
         assert waiting.status_code == 429 and "Wait 15 minutes" in waiting.text
 
 
