@@ -208,3 +208,25 @@ def test_a_return_to_the_usual_is_told_apart():
     assert found.change == pytest.approx(0.4) and found.treated == 6
     # All practices together are expected 0.02 above their last round; the rest is their return.
     assert found.returned == pytest.approx(0.3 - np.mean(0.5 - before))
+
+
+def test_doubt_about_the_correction_widens_the_interval():
+    """The standard error takes in the slopes' variance, by how far the two sides' traits lie apart; nothing else moves."""
+    given, treated, _ = golden()
+    plain = effect.compare(given, treated)
+    traits = np.zeros((len(treated), 3))
+    traits[treated, 1] = 0.4
+    found = effect.compare(replace(given, traits=traits, doubt=np.diag([9.0, 0.25, 9.0])), treated)
+    assert found.se == pytest.approx(np.hypot(plain.se, 0.5 * 0.4))
+    assert (found.estimate, found.df) == pytest.approx((plain.estimate, plain.df))
+
+
+def test_two_rounds_forecast_without_a_past_to_learn_from():
+    """From two rounds the forecast is the filter's own and the slopes are as unsure as their prior; from one there is none."""
+    rounds = worlds.body("groups", 6, rounds=3).agreeing(1.0)
+    constants = refit(rounds[:2])
+    for name, found in effect.measures(rounds[:2], constants, rounds[2]).items():
+        bare = effect._forecast(rounds[:2], constants, rounds[2])[name]
+        assert np.array_equal(found.forecast, bare.forecast, equal_nan=True) and found.known.any()
+        assert np.allclose(found.doubt, 0.09 * np.eye(3))
+    assert not any(each.known.any() for each in effect.measures(rounds[:1], constants, rounds[1]).values())
