@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from engagement.access import Role
 from engagement.assessments import read as assessments
 from engagement.releases import read
 from engagement.ui import risk_charts, risk_words, sentences, show, taking_part
@@ -134,7 +135,8 @@ def lists(content, shown) -> None:
             )
         for each in found:
             entry(each, f"{risk_words.rank(each.row)} of {content['of']}")
-        link_to("outreach.py", "Plan contacts within the hours there are", ":material/handshake:")
+        if here.actor.may(here.body.id, Role.LEAD):
+            link_to("outreach.py", "Plan contacts within the hours there are", ":material/handshake:")
     with chase:
         st.header("For chasing answers", anchor=False)
         show.note("Where most likely nobody answers next time. It says nothing about what they think.")
