@@ -39,8 +39,8 @@ STEPS = {SHARE: PROBABILITY, SCORE: POINTS}
 NAMES = {SHARE: "Answering", SCORE: "Score"}
 FORECAST, LOT, ROUNDS, BODIES = "forecast", "lot", "rounds", "bodies"
 MINUS = "−"
-# An effect that a good programme of visits might have, for which the chance to see it is said.
-HOPED = {SHARE: 0.1, SCORE: 0.3}
+# A share more that a good programme of visits might bring to answer, for which the chance to see it is said.
+HOPED = 0.1
 REGRESSION = (
     "{Practices} are picked for a bad round, and a bad round is partly bad luck: most do better next time whether or not "
     "anybody visits (regression to the mean). Before and after alone shows a success even where visits do nothing."
@@ -463,8 +463,8 @@ def _power(measures: Mapping[str, Measure], visits: int, words: Mapping[str, str
         f"{' of the scale,' if SCORE in found else ''} would show four times in five."
     ]
     sentences.append(
-        f"If visits bring {amount(SHARE, HOPED[SHARE]).lstrip('+')} more people to answer, there is a chance of "
-        f"{share.chance(HOPED[SHARE]):.0%} that it shows."
+        f"If visits bring {amount(SHARE, HOPED).lstrip('+')} more people to answer, there is a chance of "
+        f"{share.chance(HOPED):.0%} that it shows."
     )
     return (*sentences, _alone(words))
 
