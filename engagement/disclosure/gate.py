@@ -4,7 +4,7 @@ First the fixed rules (`publish`), then the audits of every item against an intr
 answered, every rule of rounding and any three people's answers, over this release and all earlier ones that the
 same people answered. Where one item fails, the remedy is for all items of a table at once, for a single hidden item
 would say why. The remedies in order: end bands of four; merged categories and dropped tables, from the last of the
-plan; the gap without its arms, in steps of 10 and then of 20 points; the total; nothing. It fails closed.
+plan; small groups in wider steps; the gap without its arms, ever less exactly; the total; nothing. It fails closed.
 """
 
 from __future__ import annotations
@@ -200,9 +200,16 @@ class _Gate:
     def _headlines(self) -> Iterator[tuple[_Setting, str]]:
         """The table by standing, alone, from as planned to nothing."""
         yield _Setting(), "Standing"
-        words = {"arms": "Standing with end bands of four", "arms in tens": "Standing, small groups in tens"}
-        words |= {"arms in three": "Standing, small groups in three classes", "gap": "The gap alone"}
-        words |= {"wide gap": "The gap alone in steps of 20", "total": "The total", "nothing": "Nothing"}
+        words = {
+            "arms": "Standing with end bands of four",
+            "arms in tens": "Standing, small groups in tens",
+            "gap": "The gap alone",
+            "arms in broad classes": "Standing, small groups in broad classes",
+            "capped gap": "The gap alone, capped from 40",
+            "wide gap": "The gap alone in steps of 20",
+            "total": "The total",
+            "nothing": "Nothing",
+        }
         staff = (True, False) if self.answers.invited[STANDING].get("staff") else (True,)
         for show, step in words.items():
             for with_staff in staff:
@@ -315,7 +322,7 @@ class _Gate:
         share(STANDING, _ARMS, table.total)
         gap = table.gap
         if gap.mark == "shown" and setting.show in GAP_STEPS:
-            out.append(GapAloneFigure(number, gap.points, gap.cap, GAP_STEPS[setting.show]))
+            out.append(GapAloneFigure(number, gap.points, gap.cap, GAP_STEPS[setting.show][0]))
         elif gap.mark == "shown" and setting.show == "arms":
             arms = ((table.groups[arm].share, table.groups[arm].cap) for arm in _ARMS)
             out.append(GapFigure(number, gap.points, gap.cap, *arms))

@@ -118,6 +118,45 @@ def analytic_gap_interval(first: PrintedShare, second: PrintedShare, design_effe
     return _outwards(*_extreme_gap(first, n1, second, n0))
 
 
+def gap_alone_intervals(
+    gap: tuple[Fraction, Fraction],
+    first: tuple[int, int],
+    second: tuple[int, int],
+    clustering: tuple[float, int] | None,
+) -> tuple[Points, Points | None]:
+    """The two 95% intervals of a gap whose arms are hidden, multiples of 5 within -100 to 100: had everybody on the
+    roster answered, and for comparing rounds (None without `clustering`, a design effect and df).
+
+    `gap`: smallest and largest gap that print so; `first`, `second`: answers (floor of the band) and invited of each
+    arm. The widest over all pairs of shares that make such a gap. Raises nothing.
+
+    Source: Newcombe 1998, method 10, at every pair of shares in steps of a percent.
+    """
+    rosters = [finite_n(answers, invited) for answers, invited in (first, second)]
+    plain = _widest(gap, *rosters)
+    if clustering is None:
+        return plain, None
+    effect, df = clustering
+    cut = float(Z95 / t_quantile(df_floor(df))) ** 2 / check_design_effect(effect)
+    return plain, _widest(gap, first[0] * cut, second[0] * cut)
+
+
+def _widest(gap: tuple[Fraction, Fraction], n1: float, n0: float) -> Points:
+    smallest, largest = (float(end) for end in gap)
+    low = _newcombe_along(smallest, n1, n0)[0].min()
+    high = _newcombe_along(largest, n1, n0)[1].max()
+    return _outwards(max(float(low), -1.0), min(float(high), 1.0))
+
+
+def _newcombe_along(size: float, n1: float, n0: float):
+    """Newcombe's limits at all pairs of shares that are `size` apart, two arrays."""
+    import numpy as np
+
+    second = np.linspace(max(0.0, -size), min(1.0, 1.0 - size), 101)
+    first = np.clip(second + size, 0.0, 1.0)
+    return newcombe(first, wilson(first, n1), second, wilson(second, n0))
+
+
 def gap_roster_bounds(first: PrintedShare, second: PrintedShare) -> Points:
     """Worst case of the gap (first minus second), multiples of 5 within -100 to 100; exact fractions, no errors.
 

@@ -17,6 +17,7 @@ from engagement.disclosure.intervals import (
     descriptive_gap_interval,
     descriptive_interval,
     df_floor,
+    gap_alone_intervals,
     gap_roster_bounds,
     roster_interval,
 )
@@ -36,9 +37,9 @@ from engagement.disclosure.rules import (
 
 Interval = tuple[int, int]
 _ARMS = ("leader", "grassroots")
-GAP_STEPS = {"gap": 10, "wide gap": 20}
-GAP_ENDS = {10: 40, 20: 40}
-_ARMS_IN = {"arms": None, "arms in tens": "tens", "arms in three": "three"}
+# How a gap alone is printed: its step, and from which rounded gap on it is capped.
+GAP_STEPS = {"gap": (10, 70), "capped gap": (10, 40), "wide gap": (20, 40)}
+_ARMS_IN = {"arms": None, "arms in tens": "tens", "arms in broad classes": "broad"}
 SHOW = (*_ARMS_IN, *GAP_STEPS, "total", "nothing")
 
 
@@ -205,7 +206,7 @@ def publish_item(
     total = leader + grassroots
     if both and show in GAP_STEPS:
         hidden = GroupPrint("hidden", total.invited)
-        return ItemPrint(groups, hidden, _gap_alone(leader, grassroots, GAP_STEPS[show]))
+        return ItemPrint(groups, hidden, _gap_alone(leader, grassroots, clustering, *GAP_STEPS[show]))
     gap = GapPrint("missing" if 0 in (leader.invited, grassroots.invited) else "hidden")
     shown = show != "nothing" and _clears(total, threshold, ends)
     return ItemPrint(groups, _group(total, shown, clustering, ends), gap)
@@ -255,20 +256,20 @@ def print_gap_points(
     return nearest_5(first - second), next(iter(caps), None)
 
 
-def print_gap_alone(leader: Count, grassroots: Count, step: int) -> tuple[int, str | None]:
-    """Printed gap in points, and its cap, where the arms are hidden: to the nearest `step`, ends as `GAP_ENDS`.
+def print_gap_alone(leader: Count, grassroots: Count, step: int, end: int) -> tuple[int, str | None]:
+    """Printed gap in points, and its cap, where the arms are hidden: to the nearest `step`, capped from `end` on.
 
     Ties go upwards. The two arms blend into one figure, so that it leaves each of them open; the ends keep a gap
     that takes (nearly) everybody's answers in one direction from being told apart from one that does not.
 
-    Raises ValueError where an arm has no answers, or for a step that is none of `GAP_STEPS`.
+    Raises ValueError where an arm has no answers, or for a step and end that are none of `GAP_STEPS`.
     """
     if 0 in (leader.n, grassroots.n):
         raise ValueError("A gap needs answers in both arms.")
-    if step not in GAP_STEPS.values():
-        raise ValueError(f"A gap alone is printed in steps of {sorted(GAP_STEPS.values())} points.")
+    if (step, end) not in GAP_STEPS.values():
+        raise ValueError(f"A gap alone is printed with step and end of {sorted(GAP_STEPS.values())} points.")
     gap = Fraction(leader.favourable, leader.n) - Fraction(grassroots.favourable, grassroots.n)
-    points, end = step * math.floor(gap * 100 / step + Fraction(1, 2)), GAP_ENDS[step]
+    points = step * math.floor(gap * 100 / step + Fraction(1, 2))
     if points >= end:
         return end - step // 2, AT_LEAST
     if points <= -end:
@@ -276,10 +277,14 @@ def print_gap_alone(leader: Count, grassroots: Count, step: int) -> tuple[int, s
     return points, None
 
 
-def _gap_alone(leader: Count, grassroots: Count, step: int) -> GapPrint:
-    points, cap = print_gap_alone(leader, grassroots, step)
+def _gap_alone(
+    leader: Count, grassroots: Count, clustering: tuple[float, int] | None, step: int, end: int
+) -> GapPrint:
+    points, cap = print_gap_alone(leader, grassroots, step, end)
     low, high = gap_alone_cell(points, cap, step)
-    answering = [Fraction(band_floor(c.n), c.invited) for c in (leader, grassroots)]
+    answers = [(band_floor(c.n), c.invited) for c in (leader, grassroots)]
+    plain, clustered = gap_alone_intervals((low, high), *answers, clustering)
+    answering = [Fraction(*of) for of in answers]
     # Low: share1 * a1 - (1 - (1 - share0) * a0), least on the line share1 - share0 = low; high is its mirror image.
     lows = [a * answering[0] + (1 - b) * answering[1] - 1 for a, b in _ends_of_line(low)]
     highs = [1 - (1 - a) * answering[0] - b * answering[1] for a, b in _ends_of_line(high)]
@@ -288,6 +293,8 @@ def _gap_alone(leader: Count, grassroots: Count, step: int) -> GapPrint:
         "shown",
         points,
         cap,
+        interval=plain,
+        analytic=clustered,
         bounds=bounds,
         within=None if cap else Fraction(step, 2),
         step=step,
@@ -373,7 +380,8 @@ def gap_of_shares(
         return 5 * math.floor((first.cell[0] - second.cell[1]) * 20), cap, None
     if cap == AT_MOST:
         return 5 * math.ceil((first.cell[1] - second.cell[0]) * 20), cap, None
-    return first.value - second.value, None, Fraction(first.step + second.step, 2)
+    widths = sum(share.cell[1] - share.cell[0] for share in (first, second))
+    return first.value - second.value, None, Fraction(math.ceil(widths * 50 * 2), 2)
 
 
 def _list(interval: Interval | None) -> list[int] | None:

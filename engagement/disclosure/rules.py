@@ -19,8 +19,19 @@ COARSE = (
 )
 _ALPHA = 0.05
 ENDS_FROM = 10  # below it the two end bands of a printed band of answers would meet
-COARSENESS = ("tens", "three")
-_MIDDLE = (40, 60)
+COARSENESS = ("tens", "broad")
+# Broad classes for groups under 50: thirds, and halves under 15, where a third would hold fewer than four people. Their
+# "step" is their width; printed are the edge of an open class and the middle of the closed one.
+THIRDS, HALVES = 33, 50
+_THIRD, _HALF = Fraction(1, 3), Fraction(1, 2)
+_BROAD: dict[int, dict[tuple[int, str | None], tuple[Fraction, Fraction]]] = {
+    THIRDS: {
+        (33, AT_MOST): (Fraction(0), _THIRD),
+        (50, None): (_THIRD, 1 - _THIRD),
+        (67, AT_LEAST): (1 - _THIRD, Fraction(1)),
+    },
+    HALVES: {(50, AT_MOST): (Fraction(0), _HALF), (50, AT_LEAST): (_HALF, Fraction(1))},
+}
 # The tops that `end_bands` gives for the floors of bands; bottoms mirror them.
 _TOPS = {STEP: (90, 85, 80, 75, 60), COARSE: (90, 80, 70, 60)}
 _HELD = 4  # an end band holds this many people: the three whose answers an intruder may have, and one more
@@ -75,6 +86,9 @@ def end_bands(n: int, step: int = STEP) -> tuple[int, int]:
 
 def count_range(value: int, cap: str | None, n: int, step: int = STEP) -> tuple[int, int]:
     """Least and greatest number of favourable answers among `n` that print as `value` with `cap`. No errors."""
+    if step in _BROAD:
+        first, last = _BROAD[step][value, cap]
+        return math.ceil(first * n), n if last == 1 else math.ceil(last * n) - 1
     half = Fraction(step, 200)
     low = max(math.ceil((Fraction(value, 100) - half) * n), 0)
     high = min(math.ceil((Fraction(value, 100) + half) * n) - 1, n)
@@ -87,8 +101,8 @@ def print_share(y: int, n: int, *, ends: bool = False, coarse: str | None = None
     To the nearest 5. Everything that rounds to 90 or more is (90, "at_least"), to 10 or less (10, "at_most"),
     so a true 0% or 100% is never seen; otherwise the cap is None. With `ends` the two ends begin where
     `end_bands` says for the floor of the band of `n`, so that they tell of `n` no more than its band. `coarse`:
-    one of `COARSENESS`, always with ends. Fewer than 50 answers are then printed to the nearest 10 ("tens"), or as one of
-    "at most 40", 50 and "at least 60" ("three").
+    one of `COARSENESS`, always with ends. Fewer than 50 answers are then printed to the nearest 10 ("tens"), or by the
+    third or half that they fall into ("broad").
 
     Raises ValueError unless 0 <= y <= n and n > 0 (where nobody answered there is no share), and with `ends`
     below 10 answers.
@@ -100,7 +114,13 @@ def print_share(y: int, n: int, *, ends: bool = False, coarse: str | None = None
     if ends:
         if n < ENDS_FROM:
             raise ValueError(f"End bands of four need {ENDS_FROM} answers.")
-        bottom, top = _MIDDLE if step == COARSE and coarse == "three" else end_bands(band_floor(n), step)
+        if step in _BROAD:
+            return next(
+                pair
+                for pair in _BROAD[step]
+                if count_range(*pair, n, step)[0] <= y <= count_range(*pair, n, step)[1]
+            )
+        bottom, top = end_bands(band_floor(n), step)
     value = step * ((200 // step * y + n) // (2 * n))
     if value >= top:
         return top, AT_LEAST
@@ -116,6 +136,10 @@ def share_cell(value: int, cap: str | None, step: int = STEP) -> tuple[Fraction,
 
     Raises ValueError for a pair that `print_share` never gives.
     """
+    if step in _BROAD:
+        if (value, cap) in _BROAD[step]:
+            return _BROAD[step][value, cap]
+        raise ValueError(f"No share prints as {value} with cap {cap}.")
     half = Fraction(step, 200)
     if cap == AT_LEAST and value in _TOPS[step]:
         return Fraction(value, 100) - half, Fraction(1)
@@ -130,7 +154,9 @@ def step_of(n: int, coarse: str | None) -> int:
     """The step in which a share of `n` answers is printed; ValueError for a `coarse` that is none of `COARSENESS`."""
     if coarse not in (None, *COARSENESS):
         raise ValueError(f"A share is printed plainly, or in {' or '.join(COARSENESS)}.")
-    return COARSE if coarse and n < _BANDS[0][0] else STEP
+    if coarse is None or n >= _BANDS[0][0]:
+        return STEP
+    return COARSE if coarse == "tens" else THIRDS if n >= _BANDS[3][0] else HALVES
 
 
 def participation_percent(answered: int, invited: int) -> int | None:

@@ -307,24 +307,28 @@ def cells(
     # What the intruder knows moves to the other side of each constraint.
     given = weights[:, ~hidden] @ ledger.favourable[~hidden].astype(np.int64)
     changed = _changed(ledger) if steady == TRUE else set()
-    columns = [
-        (
-            int(ledger.round[rows[0]]) if steady is None or int(ledger.person[rows[0]]) in changed else WHOLE,
-            tuple(weights[:, list(rows)].sum(axis=1).tolist()),
+    flat = np.array([row for rows in people for row in rows], dtype=np.int64)
+    starts = np.cumsum([0, *(len(rows) for rows in people[:-1])])
+    if people:
+        sums = np.add.reduceat(weights[:, flat], starts, axis=1).T.tolist()
+        always = np.logical_and.reduceat(ledger.favourable[flat] == 1, starts).tolist()
+        never = np.logical_and.reduceat(ledger.favourable[flat] == 0, starts).tolist()
+    else:
+        sums, always, never = [], [], []
+    found: dict[tuple, list[int]] = {}
+    for place, (total, rows) in enumerate(zip(sums, people, strict=True)):
+        first = rows[0]
+        block = int(ledger.round[first]) if steady is None or int(ledger.person[first]) in changed else WHOLE
+        apart = (
             tuple((int(ledger.round[row]), *(ledger.tables[name][row] for name in split)) for row in rows)
             if split
-            else (),
+            else ()
         )
-        for rows in people
-    ]
-    found: dict[tuple, list[tuple[int, ...]]] = {}
-    for column, rows in zip(columns, people, strict=True):
-        found.setdefault(column, []).append(rows)
-    grouped = tuple(tuple(members) for members in found.values())
-    answers = [[ledger.favourable[list(rows)] for rows in members] for members in grouped]
-    favourable = np.array([sum(bool(a.all()) for a in cell) for cell in answers], dtype=np.int64)
-    unfavourable = np.array([sum(not a.any() for a in cell) for cell in answers], dtype=np.int64)
-    size = np.array([len(members) for members in grouped], dtype=np.int64)
+        found.setdefault((block, tuple(total), apart), []).append(place)
+    grouped = tuple(tuple(people[place] for place in places) for places in found.values())
+    favourable = np.array([sum(always[p] for p in places) for places in found.values()], dtype=np.int64)
+    unfavourable = np.array([sum(never[p] for p in places) for places in found.values()], dtype=np.int64)
+    size = np.array([len(places) for places in found.values()], dtype=np.int64)
     made = Cells(
         size=size,
         favourable=favourable,

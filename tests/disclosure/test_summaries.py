@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engagement.disclosure import (
     Count,
     Response,
+    favourable_range,
     print_distribution,
     print_response,
     publish_index,
@@ -23,7 +24,7 @@ def item(leader: Count, grassroots: Count, **options) -> dict:
 
 def test_options_are_in_fives_and_never_nought():
     """Each option prints to the nearest 5, one that nobody chose as "at most 5"."""
-    printed = print_distribution({1: 0, 2: 1, 3: 9, 4: 18, 5: 12}, 4, 60)
+    printed = print_distribution({1: 0, 2: 1, 3: 9, 4: 18, 5: 12}, {4, 5}, 4, 60)
     assert printed["n"] == "30–49"
     assert [(o["share"], o["cap"]) for o in printed["options"]] == [
         (5, "at_most"),
@@ -37,19 +38,27 @@ def test_options_are_in_fives_and_never_nought():
 
 def test_under_thirty_answers_no_option_is_printed():
     """29 scored answers print nothing but the number invited, however many do not know."""
-    assert print_distribution({3: 29}, 20, 60) == {"mark": "hidden", "N": 60}
+    assert print_distribution({3: 29}, {4, 5}, 20, 60) == {"mark": "hidden", "N": 60}
 
 
 def test_unanimous_answers_print_at_an_end():
     """Where all chose one option it prints "at least 90" and the others "at most 5"."""
-    printed = print_distribution({1: 0, 2: 0, 3: 0, 4: 0, 5: 40}, 0, 40)
+    printed = print_distribution({1: 0, 2: 0, 3: 0, 4: 0, 5: 40}, {4, 5}, 0, 40)
     assert {(o["share"], o["cap"]) for o in printed["options"]} == {(5, "at_most"), (90, "at_least")}
 
 
 def test_more_answers_than_people_are_refused():
     """Counts above the number invited are a fault of the caller."""
     with pytest.raises(ValueError, match="More people"):
-        print_distribution({1: 30}, 1, 30)
+        print_distribution({1: 30}, {4, 5}, 1, 30)
+
+
+@given(st.lists(st.integers(0, 60), min_size=5, max_size=5).filter(lambda counts: sum(counts) >= 30))
+def test_the_options_hold_the_favourable_answers(counts):
+    """What the options say of the favourable answers, as the audit reads it, is true."""
+    printed = print_distribution(dict(enumerate(counts, 1)), {4, 5}, 0, sum(counts))
+    low, high = favourable_range(printed["options"], sum(counts))
+    assert 0 <= low <= counts[3] + counts[4] <= high <= sum(counts)
 
 
 def test_small_groups_are_pooled_with_the_smallest_large_one():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement.disclosure import Count, print_gap_alone, print_gap_points, print_share
+from engagement.disclosure.publish import GAP_STEPS
 from engagement.disclosure.rules import nearest_5
 from engagement.disclosure.views import (
     ASSUMED,
@@ -51,7 +52,7 @@ def test_views_of_a_table_hold_of_exactly_the_counts_that_print_so(n1, n0, ends,
     def printed(y1, y0):
         first, second = Count(y1, n1, n1), Count(y0, n0, n0)
         arms = print_share(y1, n1, ends=ends), print_share(y0, n0, ends=ends)
-        alone = tuple((*print_gap_alone(first, second, step), step) for step in (10, 20))
+        alone = tuple((*print_gap_alone(first, second, *of), of[0]) for of in GAP_STEPS.values())
         return arms, print_gap_points(first, second, ends=ends), alone
 
     y1, y0 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n0))
