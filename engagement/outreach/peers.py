@@ -66,11 +66,11 @@ class Groups:
 
 
 def pairs(session: Session, actor: Actor, body_id: int) -> tuple[PairRow, ...]:
-    """All pairs that were not declined, those that run first, then by the name of the struggling one."""
+    """All pairs, those that run first, those declined last, then by the name of the struggling one."""
     actor.require(body_id, Role.LEAD)
     names = dict(session.exec(select(Practice.id, Practice.name).where(Practice.body_id == body_id)).all())
     codes = dict(session.exec(select(Practice.id, Practice.code).where(Practice.body_id == body_id)).all())
-    order = {"agreed": 0, "proposed": 1, "ended": 2}
+    order = {"agreed": 0, "proposed": 1, "ended": 2, "declined": 3}
     found = [
         PairRow(
             row.id,
@@ -87,9 +87,7 @@ def pairs(session: Session, actor: Actor, body_id: int) -> tuple[PairRow, ...]:
             row.state,
             row.made_on,
         )
-        for row in session.exec(
-            select(BuddyPair).where(BuddyPair.body_id == body_id, BuddyPair.state != "declined")
-        )
+        for row in session.exec(select(BuddyPair).where(BuddyPair.body_id == body_id))
     ]
     return tuple(sorted(found, key=lambda row: (order[row.state], row.struggling_name.casefold(), row.id)))
 

@@ -41,11 +41,19 @@ def buddies(found: Outreach, pairs: tuple[PairRow, ...]) -> None:
             peers.propose_pairs,
             here.body.id,
         )
-    if not pairs:
+    declined = [row for row in pairs if row.state == "declined"]
+    if len(declined) == len(pairs):
         st.text("No pair is proposed yet.")
     for row in pairs:
-        with st.container(border=True):
-            pair(here, row)
+        if row.state != "declined":
+            with st.container(border=True):
+                pair(here, row)
+    if declined:
+        with st.expander("Pairs that are not proposed again"):
+            for row in declined:
+                st.text(f"{row.strong_name} for {row.struggling_name}")
+                if st.button("Propose it after all", key=f"pair_reopen_{row.id}"):
+                    run(here, "The pair is proposed again.", peers.reopen, row.id)
 
 
 def pair(here, row: PairRow) -> None:

@@ -117,7 +117,7 @@ def check(demand: Demand, rules: Rules, plan, *, exact: bool = True) -> None:
     assert plan.value <= plan.bound + 1e-6
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(demands, rules_)
 def test_plans_keep_every_rule(demand, rules):
     """Hours, who can go, rests, exclusions hold always; floors, lots and fair shares hold or are named as given up for a
@@ -125,7 +125,7 @@ def test_plans_keep_every_rule(demand, rules):
     check(demand, rules, propose(demand, rules))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(demands, rules_, st.integers(0, 99))
 def test_lots_do_not_depend_on_what_is_thought_of_a_practice(demand, rules, seed):
     """Whatever the needs are, the same practices are drawn; and the same demand gives the same plan."""
