@@ -289,6 +289,7 @@ def cmd_round(args, context: Context) -> int:
         "links": _round_links,
         "next": _round_next,
         "again": _round_again,
+        "correct": _round_correct,
     }[args.what](args, context)
 
 
@@ -306,6 +307,7 @@ def _round_new(args, context: Context) -> int:
             closes_at=args.closes,
             tier=args.tier,
             threshold=args.threshold,
+            plan=args.plan.split(",") if args.plan else None,
         )
         checks = verbs.checklist(session, context.actor, round_.id)
     words = [f"Round {round_.number} is drafted. Before its launch:"]
@@ -337,6 +339,20 @@ def _round_launch(args, context: Context) -> int:
         {"round": round_.number, "promise": round_.promise_hash},
         f"Round {round_.number} is launched; the worker opens it. Its promise is {round_.promise_hash}.",
     )
+    return 0
+
+
+def _round_correct(args, context: Context) -> int:
+    from engagement.releases import build
+
+    if not confirm(
+        args, f"Publish round {args.round} anew, beside what was published? This cannot be undone."
+    ):
+        return REFUSED
+    with context.database.reading() as session:
+        round_ = _find_round(args, context, session)
+    made = build.correct(context.database, context.actor, round_.id, args.reason)
+    say(args, {"round": args.round, "release": made}, f"Round {args.round} is published anew.")
     return 0
 
 
@@ -1088,6 +1104,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--closes", type=london_instant, metavar="TIME", required=True)
     new.add_argument("--tier", choices=TIERS, default="confidential")
     new.add_argument("--threshold", type=int, help="answers a group needs to be shown (5 or more)")
+    new.add_argument(
+        "--plan", metavar="TABLES", help="tables to publish, most important first: standing,locality,size …"
+    )
     for name, help in (
         ("launch", "freeze the promise and open the round"),
         ("close", "stop taking answers now"),
@@ -1113,6 +1132,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("round", type=int, metavar="NUMBER")
     made.add_argument("--out", required=True, metavar="FILE")
 
+    made = kinds.add_parser(
+        "correct", parents=[common], help="publish a round's figures anew, beside the old ones"
+    )
+    made.add_argument("round", type=int, metavar="NUMBER")
+    made.add_argument("--reason", required=True, help="readers see it beside the figures")
     kinds.add_parser("next", parents=[common], help="the programme's next four rounds")
     kinds.add_parser("again", parents=[common], help="draft a round like the last one, now")
 

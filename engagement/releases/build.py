@@ -19,11 +19,11 @@ from sqlalchemy import update
 from sqlmodel import Session, select
 
 from engagement import __version__, clock, disclosure, estimates
-from engagement.access import Actor, audit
+from engagement.access import Actor, Role, audit
 from engagement.access.audit import canonical, sha256
 from engagement.db import Database
 from engagement.disclosure import STANDING
-from engagement.errors import Conflict, EngagementError
+from engagement.errors import Conflict, EngagementError, Invalid, NotFound
 from engagement.instrument.bank import favourable as is_favourable
 from engagement.models import Locality, Practice, PracticeParticipation, Release, Round
 from engagement.releases import checking, compare, gating, measures, tally
@@ -70,15 +70,21 @@ def correct(
     reason: str,
     checker: checking.Checker | None = None,
 ) -> int:
-    """Build a released round's release anew, beside the old one, which stays. Returns its id.
+    """Build a released round's release anew, beside the old one, which stays. Returns its id. For the engagement lead.
 
     The gate must accept the new one beside all that was printed before, the old release of this round included.
 
-    Raises `Conflict` where nothing would change, where the gate would print nothing, or where the round has no release.
+    Raises `Invalid` without a reason, and `Conflict` where nothing would change, where the gate would print nothing, or
+    where the round has no release.
     """
     with database.reading() as session:
         round_ = session.get(Round, round_id)
-        if round_ is None or round_.state != "released":
+        if round_ is None:
+            raise NotFound("There is no such round.")
+        actor.require(round_.body_id, Role.LEAD)
+        if not reason.strip():
+            raise Invalid("Say why the figures are corrected: readers see the reason beside them.")
+        if round_.state != "released":
             raise Conflict("Only a published round can be corrected.")
         gathered = gather(session, round_)
     decision = _decide(database, round_id, gathered, checker)
@@ -93,7 +99,7 @@ def correct(
                 "Beside what was published already, the corrected figures would give somebody's answer away. "
                 "They were not published."
             )
-        content["correction"] = {"of": old.content_hash, "reason": reason}
+        content["correction"] = {"of": old.content_hash, "reason": reason.strip()}
         return _store(session, actor, round_, content, decision, revision=old.revision + 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,19 +32,8 @@ def rounds(
     history: list[compare.Facts] = []
     out = []
     for number, arms in enumerate(given, 1):
-        chance = np.random.default_rng(0 if panel else number)
-        people = [
-            (arm, place, bool(agrees), places(arm, place))
-            for arm, (good, n) in arms.items()
-            for place, agrees in enumerate((chance.permutation(n) if shuffled else np.arange(n)) < good)
-        ]
-        now = compare.Facts(
-            number,
-            "confidential",
-            10,
-            _promise(plan),
-            _answers(people, number if panel else None),
-            _roster([(arm, place) for arm, _, _, place in people] + list(invited)),
+        now = one(
+            arms, number=number, plan=plan, places=places, invited=invited, panel=panel, shuffled=shuffled
         )
         gathered = build.assemble(history, now)
         decision = gathered.question.decide(lambda done, total: None)
@@ -56,10 +46,35 @@ def rounds(
             "weighting": weighting and weighting.how,
         }
         out.append(content)
-        history.append(
-            compare.Facts(number, now.tier, now.threshold, now.promise, now.answers, now.roster, content)
-        )
+        history.append(replace(now, content=content))
     return out
+
+
+def one(
+    arms: Mapping[str, tuple[int, int]],
+    *,
+    number: int = 1,
+    plan: Sequence[str] = ("standing",),
+    places: Callable[[str, int], str] = lambda arm, place: "N",
+    invited: Sequence[tuple[str, str]] = (),
+    panel: bool = False,
+    shuffled: bool = True,
+) -> compare.Facts:
+    """One round before its release; arguments as for `rounds`."""
+    chance = np.random.default_rng(0 if panel else number)
+    people = [
+        (arm, place, bool(agrees), places(arm, place))
+        for arm, (good, n) in arms.items()
+        for place, agrees in enumerate((chance.permutation(n) if shuffled else np.arange(n)) < good)
+    ]
+    return compare.Facts(
+        number,
+        "confidential",
+        10,
+        _promise(plan),
+        _answers(people, number if panel else None),
+        _roster([(arm, place) for arm, _, _, place in people] + list(invited)),
+    )
 
 
 def owned(content: Mapping[str, Any], key: str = "owned") -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_the_tipping_point_is_never_more_than_the_exact_one():
 
 def test_answers_in_full_are_named_and_balanced():
     """Options carry their labels, favourable first; the balance is summed from what is printed."""
-    item = an_item() | {"distribution": print_distribution({1: 12, 2: 9, 3: 9, 4: 18, 5: 12}, 0, 80)}
+    item = an_item() | {"distribution": print_distribution({1: 12, 2: 9, 3: 9, 4: 18, 5: 12}, {4, 5}, 0, 80)}
     table = beside.distribution_table(item)
     assert list(table["Answer"])[:2] == ["Strongly agree", "Agree"]
     assert "On balance 15 points" in beside.distribution_sentence(item)
