@@ -101,6 +101,8 @@ NO_VERBS = {
     "access.sessions.own": "the actor's own sessions",
     "asks.invented.make": "the demo's own asks, put by the verbs",
     "asks.ledger.one": "takes the roles from the verb that calls it",
+    "outreach.invented.make": "the demo's own outreach, made by the verbs",
+    "outreach.past_visits.make": "the demo's own visits before its last round, logged by the verb",
     "rounds.programme.skip_turn": "the part that skipping and the worker share, behind their checks",
 }
 
