@@ -28,6 +28,7 @@ def quiet_worker():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_any_life_of_a_round_holds(database, config, tmp_path, monkeypatch):
     """Answers are conserved, nothing is read early, nobody is mailed who answered, the promise stands and the close moves
     later only, whatever leads, members, the clock, crashes, the worker and the sender do, in whichever order."""
