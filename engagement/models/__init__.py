@@ -34,6 +34,7 @@ from engagement.models.assessment import Assessment, Attendance, Meeting
 from engagement.models.audit import AuditNotice, AuditOnce, CodeLink
 from engagement.models.base import random_id
 from engagement.models.body import STANDINGS, Body, Locality
+from engagement.models.codesign import VERDICTS, ItemAnswer, ItemEndorsement, ItemProposal
 from engagement.models.comments import REVIEW_STATES, CommentRelease, CommentReview
 from engagement.models.instrument import KINDS, Instrument, InstrumentItem, Item, ItemVersion
 from engagement.models.intake import (
@@ -115,6 +116,7 @@ __all__ = [
     "STANDINGS",
     "STATES",
     "TIERS",
+    "VERDICTS",
     "WHYS",
     "Account",
     "AccountIdentity",
@@ -146,6 +148,9 @@ __all__ = [
     "Instrument",
     "InstrumentItem",
     "Item",
+    "ItemAnswer",
+    "ItemEndorsement",
+    "ItemProposal",
     "ItemVersion",
     "Lease",
     "LinkRequest",
