@@ -39,6 +39,9 @@ FEW = "Too few answers."
 GIVES_AWAY = "Showing this would give somebody's answer away."
 NOT_CHECKED = "The check did not finish, so nothing is shown."
 
+# Rounds before this one over which somebody may wrongly believe that nobody changed; true beliefs have no such limit.
+LONGEST_BELIEF = 3
+
 Groups = tuple[tuple[str, ...], ...]
 Progress = Callable[[str, int, int], None]
 
@@ -374,8 +377,8 @@ class _Gate:
     ) -> str | None:
         """Again for intruders who take answers of several rounds together.
 
-        One takes it that nobody changed their answer between this round and any one before, or over the last few
-        rounds, rightly or not; where that contradicts the figures it shows nothing. The other knows of everybody
+        One takes it that nobody changed their answer between this round and any one before, or over the last
+        `LONGEST_BELIEF` rounds or fewer, rightly or not; where that contradicts the figures it shows nothing. The other knows of everybody
         whether they kept their answer over all the rounds: whoever believes this of some people, or over some rounds,
         and is right, knows less.
         """
@@ -383,7 +386,7 @@ class _Gate:
         before = [past for past in before if mine & set(past.answers.person.tolist())]
         before.sort(key=lambda past: past.answers.number)
         stacks = [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else [])
-        stacks += [(before[-size:], ASSUMED) for size in range(2, len(before) + 1)]
+        stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
         for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
             views, claims = _read(ledger, printed, stack + same, item)
