@@ -9,7 +9,6 @@ from engagement.access import Role
 from engagement.errors import EngagementError
 from engagement.messaging import bounces, desk, quiet, settings, templates
 from engagement.ui import frame_tools, show
-from engagement.ui.safe import safe_md
 
 DONE = "messages_done"
 
@@ -224,7 +223,8 @@ def main() -> None:
     st.title("Messages", anchor=False)
     here.actor.require(here.body.id, Role.LEAD)
     if done := st.session_state.pop(DONE, None):
-        st.success(safe_md(done))
+        with st.container(border=True):
+            st.text(f"✓ {done}")
     with here.database.reading() as session:
         found = desk.look(session, here.actor, here.body.id, here.config)
     _now(here, found)

@@ -13,7 +13,6 @@ from engagement.errors import EngagementError
 from engagement.messaging import quiet
 from engagement.rounds import cadence, programme
 from engagement.ui import frame_tools
-from engagement.ui.safe import safe_md
 
 DONE, ASKED = "programme_done", "programme_asked"
 AS_LAST = "as in the last round"
@@ -313,7 +312,8 @@ def main() -> None:
     st.title("Programme", anchor=False)
     here.actor.require(here.body.id, Role.LEAD)
     if done := st.session_state.pop(DONE, None):
-        st.success(safe_md(done))
+        with st.container(border=True):
+            st.text(f"✓ {done}")
     with here.database.reading() as session:
         view = programme.read(session, here.actor, here.body.id)
     if view is None:

@@ -234,7 +234,8 @@ def main() -> None:
     st.title("Rounds")
     here.actor.require(here.body.id, Role.LEAD)
     if done := steps.said():
-        st.success(safe_md(done))
+        with st.container(border=True):
+            st.text(f"✓ {done}")
     with here.database.reading() as session:
         rounds = verbs.rounds(session, here.actor, here.body.id)
     for round_ in rounds:

@@ -18,6 +18,7 @@ RULES: dict[tuple[Role, ...], str] = {
         asks.answers.answer asks.answers.hide asks.answers.mark_done asks.answers.publish_action
         asks.answers.remove_action asks.answers.show
         asks.requests.log_request asks.requests.remove_request asks.requests.set_given
+        council.proposals.accept council.proposals.decline
         council.results.renew_link council.results.set_page
         exchange.answers.import_answers
         instrument.verbs.add_own_item instrument.verbs.ensure_item instrument.verbs.new_wording
@@ -33,6 +34,7 @@ RULES: dict[tuple[Role, ...], str] = {
         outreach.catalogue.reset outreach.catalogue.save
         outreach.contacts.log outreach.contacts.log_unplanned outreach.contacts.next_done
         outreach.contacts.own_contact outreach.contacts.rows outreach.contacts.unlog
+        releases.build.correct
         outreach.order.discard outreach.order.draw outreach.order.of outreach.order.reveal
         outreach.order.verify
         outreach.peers.agree outreach.peers.end outreach.peers.groups outreach.peers.keep_groups
@@ -61,16 +63,20 @@ RULES: dict[tuple[Role, ...], str] = {
         assessments.meetings.all assessments.read.history assessments.read.latest assessments.read.listed
         assessments.read.one
         asks.answers.actions asks.ledger.listed asks.requests.balance asks.requests.logged
-        council.results.page council.review.releases
+        council.proposals.listed council.results.page council.review.releases
         instrument.verbs.instrument_of instrument.verbs.items
         outreach.catalogue.actions outreach.contacts.action_of outreach.contacts.counts
+        outreach.evaluation.evaluate outreach.order.not_now
         releases.read.content releases.read.history releases.read.practices releases.read.status
         rounds.verbs.by_number rounds.verbs.find rounds.verbs.receipt
     """,
     (L, G, C, R, A, O): "rounds.verbs.rounds",
     (L, G): "council.review.answer intake.linking.approve intake.linking.open_code",
     (L, G, A): "intake.linking.possible intake.linking.refuse intake.linking.requests",
-    (C,): "council.review.ask council.review.mark_reviewed council.review.set_public",
+    (C,): """
+        council.proposals.endorse council.proposals.propose council.proposals.withdraw
+        council.review.ask council.review.mark_reviewed council.review.set_public
+    """,
     (V,): """
         comments.review.approve comments.review.code comments.review.edit comments.review.publish
         comments.review.queue comments.review.reject comments.review.require_reviewer comments.review.rounds
@@ -103,6 +109,9 @@ NO_VERBS = {
     "asks.ledger.one": "takes the roles from the verb that calls it",
     "outreach.invented.make": "the demo's own outreach, made by the verbs",
     "outreach.past_visits.make": "the demo's own visits before its last round, logged by the verb",
+    "outreach.evaluation.pooled": "takes several bodies, and asks for the role in each: tests/outreach",
+    "outreach.invented.make": "the demo's own plan, made by the verbs",
+    "outreach.past_visits.make": "the demo's own past visits, made by the verbs",
     "rounds.programme.skip_turn": "the part that skipping and the worker share, behind their checks",
 }
 
