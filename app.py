@@ -28,8 +28,10 @@ async def lifespan(_app: st.App):
     """Migrate, run the worker where the settings say so, and stop it at the end."""
     # Again, for Streamlit sets the loggers up anew once it has read its settings.
     hide_links()
-    database = db.get(config)
-    await anyio.to_thread.run_sync(db.migrate, database, config.backups)
+    whole = db.get(config, db.WHOLE)
+    await anyio.to_thread.run_sync(db.migrate, whole, config.backups)
+    # From here on: what pages and routes ask for cannot read answers. The worker asks for the whole by name.
+    db.serve_as(db.APP)
     worker = None
     if config.embedded_worker:
         from engagement.worker import Embedded
@@ -41,7 +43,9 @@ async def lifespan(_app: st.App):
     finally:
         if worker is not None:
             await anyio.to_thread.run_sync(worker.stop)
-        database.dispose()
+        db.get(config).dispose()
+        whole.dispose()
+        db.serve_as(db.WHOLE)
 
 
 plain = web.routes(config)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -21,6 +21,11 @@ from engagement.config import Config
 from engagement.errors import EngagementError
 
 READ_ONLY = {"engagement_read_only": True}
+# Whom a connection serves. The app's may add a sealed answer and read none, sealed or mixed; see `_no_answers`.
+WHOLE, APP = "whole", "app"
+SEALED, ANSWERS = "sealed_answer", frozenset({"sealed_answer", "response"})
+# Through these SQLite shows the pages of the file itself.
+RAW = frozenset({"sqlite_dbpage", "dbstat"})
 _in_hand: ContextVar[Session | None] = ContextVar("engagement_session", default=None)
 
 
@@ -30,16 +35,18 @@ class Database:
     Parameters
     ----------
     url : a `sqlite:///` or `postgresql+psycopg://` address.
+    role : `WHOLE`, or `APP`, whose connections cannot read answers. On PostgreSQL that is the business of the user in
+        the address: docs/deploy/postgresql-roles.sql.
     """
 
-    def __init__(self, url: str):
-        self.url = url
+    def __init__(self, url: str, role: str = WHOLE):
+        self.url, self.role = url, role
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self.is_sqlite:
             self.path = Path(make_url(url).database)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(url, connect_args={"timeout": 30}, pool_size=20, max_overflow=20)
-            _sqlite_rules(self.engine)
+            _sqlite_rules(self.engine, role)
         else:
             self.path = None
             self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
@@ -86,7 +93,7 @@ def in_hand() -> Session | None:
     return _in_hand.get()
 
 
-def _sqlite_rules(engine: Engine) -> None:
+def _sqlite_rules(engine: Engine, role: str) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record) -> None:
         connection.isolation_level = None
@@ -105,6 +112,8 @@ def _sqlite_rules(engine: Engine) -> None:
                 raise EngagementError(
                     f"SQLite refused PRAGMA {pragma}: answers would not be safe. Found {found}."
                 )
+        if role == APP:
+            connection.set_authorizer(_no_answers())
 
     @event.listens_for(engine, "begin")
     def begin(connection) -> None:
@@ -112,15 +121,60 @@ def _sqlite_rules(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+def _no_answers() -> Callable[..., int]:
+    """What SQLite asks before it prepares a statement: answers may be added sealed, and neither read nor changed.
+
+    One read passes: when a draft round is deleted, SQLite itself looks whether answers point at it. Nobody learns
+    anything from that, and a subquery, which SQLite announces as a SELECT, does not pass as it.
+    """
+    looking_for_children = False
+
+    def ask(action: int, first: str | None, second: str | None, _file: str | None, _by: str | None) -> int:
+        nonlocal looking_for_children
+        if action == sqlite3.SQLITE_READ:
+            if first in RAW or (first in ANSWERS and not (looking_for_children and second == "round_id")):
+                return sqlite3.SQLITE_DENY
+            return sqlite3.SQLITE_OK
+        looking_for_children = action == sqlite3.SQLITE_DELETE and first == "round"
+        if action == sqlite3.SQLITE_INSERT:
+            return sqlite3.SQLITE_DENY if first in ANSWERS - {SEALED} else sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_ATTACH or (
+            action == sqlite3.SQLITE_PRAGMA and first == "writable_schema"
+        ):
+            return sqlite3.SQLITE_DENY
+        # ALTER TABLE names the table second, everything else that changes one first.
+        changed = second if action == sqlite3.SQLITE_ALTER_TABLE else first
+        return sqlite3.SQLITE_DENY if changed in ANSWERS and action in CHANGES else sqlite3.SQLITE_OK
+
+    return ask
+
+
+CHANGES = frozenset(
+    {
+        sqlite3.SQLITE_DELETE,
+        sqlite3.SQLITE_UPDATE,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_ALTER_TABLE,
+    }
+)
 _open: dict[str, Database] = {}
+_serving = WHOLE
 
 
-def get(config: Config | None = None) -> Database:
-    """The process's database for a configuration, opened once."""
+def serve_as(role: str) -> None:
+    """Whom the connections of this process serve from now on, where `get` is not told."""
+    global _serving
+    _serving = role
+
+
+def get(config: Config | None = None, role: str | None = None) -> Database:
+    """The process's database for a configuration, opened once for each role."""
     config = config or Config.load()
-    if config.database_url not in _open:
-        _open[config.database_url] = Database(config.database_url)
-    return _open[config.database_url]
+    role = role or _serving
+    key = config.database_url if role == WHOLE else f"{role} {config.database_url}"
+    if key not in _open:
+        _open[key] = Database(config.database_url, role)
+    return _open[key]
 
 
 def _alembic(database: Database):

@@ -264,7 +264,7 @@ class Embedded:
     """The worker and the sender of mail as two threads: a slow mail server must not hold a round up."""
 
     def __init__(self, config: Config, pause: float = PAUSE):
-        database = db.get(config)
+        database = db.get(config, db.WHOLE)
         self._post = Post(database, config)
         self._checker = ChildGate()
         self._pause = pause

@@ -25,7 +25,6 @@ from engagement.models import (
     Practice,
     Programme,
     Release,
-    Response,
     Round,
     RoundRoster,
 )
@@ -312,18 +311,16 @@ def _last_release(session: Session, body_id: int, number: int) -> Last | None:
 
 
 def _last_response(session: Session, body_id: int) -> float | None:
-    last = session.exec(
-        select(Round)
-        .where(Round.body_id == body_id, Round.state.in_(("mixed", "released")))
-        .order_by(Round.number.desc())
+    """The newest printed share of those invited who took part: pages cannot count the answers themselves."""
+    content = session.exec(
+        select(Release.content)
+        .join(Round, Round.id == Release.round_id)
+        .where(Round.body_id == body_id)
+        .order_by(Round.number.desc(), Release.revision.desc())
+        .limit(1)
     ).first()
-    if last is None:
-        return None
-    invited, answered = (
-        session.exec(select(func.count()).select_from(table).where(table.round_id == last.id)).one()
-        for table in (RoundRoster, Response)
-    )
-    return answered / invited if invited else None
+    printed = content and json.loads(content)["participation"]["answered_percent"]
+    return None if printed is None else printed / 100
 
 
 def launch(session: Session, actor: Actor, round_id: int) -> Round:
