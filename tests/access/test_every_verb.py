@@ -158,6 +158,7 @@ class World:
         module = verb.rpartition(".")[0]
         by_name = {
             "body_id": lambda: self.body,
+            "body_ids": lambda: (self.body,),
             "round_id": lambda: self.round,
             "release_id": lambda: self.release,
             "comment_id": lambda: self.comment,
@@ -174,6 +175,7 @@ class World:
                 session, self.actors[Role.COUNCIL.value], self.release, "Why is that so?"
             ),
             "ask_id": lambda: self.row(session, models.Ask),
+            "proposal_id": lambda: self.row(session, models.ItemProposal, kind="agree5"),
             "action_id": lambda: self.row(session, models.PublishedAction),
             "order_id": lambda: self.row(session, models.OutreachOrder),
             "plan_id": lambda: self.row(session, models.OutreachPlan),

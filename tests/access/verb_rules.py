@@ -66,7 +66,7 @@ RULES: dict[tuple[Role, ...], str] = {
         council.proposals.listed council.results.page council.review.releases
         instrument.verbs.instrument_of instrument.verbs.items
         outreach.catalogue.actions outreach.contacts.action_of outreach.contacts.counts
-        outreach.evaluation.evaluate outreach.order.not_now
+        outreach.evaluation.evaluate outreach.evaluation.pooled outreach.order.not_now
         releases.read.content releases.read.history releases.read.practices releases.read.status
         rounds.verbs.by_number rounds.verbs.find rounds.verbs.receipt
     """,
@@ -109,9 +109,6 @@ NO_VERBS = {
     "asks.ledger.one": "takes the roles from the verb that calls it",
     "outreach.invented.make": "the demo's own outreach, made by the verbs",
     "outreach.past_visits.make": "the demo's own visits before its last round, logged by the verb",
-    "outreach.evaluation.pooled": "takes several bodies, and asks for the role in each: tests/outreach",
-    "outreach.invented.make": "the demo's own plan, made by the verbs",
-    "outreach.past_visits.make": "the demo's own past visits, made by the verbs",
     "rounds.programme.skip_turn": "the part that skipping and the worker share, behind their checks",
 }
 
