@@ -57,7 +57,7 @@ RULES: dict[tuple[Role, ...], str] = {
         rounds.programme.read rounds.programme.resume rounds.programme.same_again rounds.programme.save
         rounds.programme.skip rounds.programme.undo_move
         rounds.verbs.checklist rounds.verbs.close rounds.verbs.discard rounds.verbs.edit rounds.verbs.launch
-        rounds.verbs.new rounds.verbs.outlook releases.build.correct
+        rounds.verbs.new rounds.verbs.outlook
     """,
     (L, G, C): """
         assessments.meetings.all assessments.read.history assessments.read.latest assessments.read.listed
