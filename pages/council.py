@@ -9,11 +9,11 @@ from engagement import clock
 from engagement.access import Role
 from engagement.asks import ledger, requests, you_said
 from engagement.clock import show_date
-from engagement.council import results, review
+from engagement.council import proposals, results, review
 from engagement.errors import EngagementError
 from engagement.instrument.bank import short_name
 from engagement.ui import asks as drawing
-from engagement.ui import charts, frame_tools, sentences, show
+from engagement.ui import charts, codesign, frame_tools, sentences, show
 from engagement.ui.safe import safe_md
 
 DONE = "council_done"
@@ -238,6 +238,7 @@ def main() -> None:
         asked = ledger.listed(session, here.actor, here.body.id)
         balance = requests.balance(session, here.actor, here.body.id)
         said = you_said.you_said(session, here.body.id)
+        proposed = proposals.listed(session, here.actor, here.body.id)
     asked_both_ways = (here, asked, said, requests.in_all(balance), len(balance))
     lead = here.actor.may(here.body.id, Role.LEAD)
     council = here.actor.may(here.body.id, Role.COUNCIL)
@@ -248,6 +249,7 @@ def main() -> None:
     if not releases:
         st.text("There is nothing to review yet. Results come here when a round has closed and been checked.")
         asks(*asked_both_ways)
+        codesign.council_section(here, proposed, council, DONE)
         members_page(here, place, lead)
         st.stop()
     by_number = {found.content["round"]["number"]: found for found in reversed(releases)}
@@ -267,6 +269,7 @@ def main() -> None:
     asks(*asked_both_ways)
     questions(here, found, council, answers)
     reviewed(here, found, council)
+    codesign.council_section(here, proposed, council, DONE)
     members_page(here, place, lead)
     show.downloads(found.id, number)
 

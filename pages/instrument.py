@@ -6,9 +6,10 @@ import streamlit as st
 
 from engagement import clock, instrument
 from engagement.access import Role
+from engagement.council import proposals
 from engagement.errors import EngagementError, NotFound
 from engagement.instrument import bank, references
-from engagement.ui import frame_tools
+from engagement.ui import codesign, frame_tools
 from engagement.words import DEFAULTS
 
 DONE, DRAFT, PROPOSAL = "instrument_done", "instrument_draft", "instrument_proposal"
@@ -380,14 +381,17 @@ def main() -> None:
             items = {item.key: item for item in instrument.items(session, here.actor, here.body.id)}
             form = instrument.rendered(session, here.body.id, chosen.id)
             warnings = instrument.warnings(session, here.body.id, chosen.id)
+            proposed = proposals.listed(session, here.actor, here.body.id)
     if chosen is None:
         _set_up(here, lead)
         return
     for warning in warnings:
         with st.container(border=True):
             st.text(f"Before the next round: {warning}")
+    if lead and (waiting := sum(each.state == proposals.WAITING for each in proposed)):
+        st.text(f"Proposed by the council and waiting for your answer: {waiting}. See “From the council”.")
     names = ["Preview", "Published figures"]
-    labels = ["Choose and order", "Wordings", *names] if lead else names
+    labels = ["Choose and order", "Wordings", "From the council", *names] if lead else names
     # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
     tabs = iter(st.tabs(labels, key="instrument_tabs", on_change="rerun"))
     if lead:
@@ -396,6 +400,8 @@ def main() -> None:
         with next(tabs):
             _wordings(here, items)
             _own(here)
+        with next(tabs):
+            codesign.lead_section(here, proposed, DONE)
     with next(tabs):
         _preview(form)
     with next(tabs):
