@@ -64,12 +64,12 @@ def _entries(here) -> None:
     else:
         show.table(
             pd.DataFrame(
+                # Two columns, for a phone has no room for more.
                 {
-                    "Line": [str(entry.id) for entry in found],
-                    "When": [clock.show_instant(entry.at) for entry in found],
-                    "Who": [entry.actor for entry in found],
-                    "What": [audit_words.what(entry) for entry in found],
-                    "Details": [audit_words.details(entry) for entry in found],
+                    "Line, when and who": [
+                        f"{entry.id}. {clock.show_instant(entry.at)}, {entry.actor}" for entry in found
+                    ],
+                    "What": [_what(entry) for entry in found],
                 }
             ),
             alt=f"{len(found)} lines of the audit log: line, time, person, what was done and to what.",
@@ -81,6 +81,11 @@ def _entries(here) -> None:
         if len(found) == MOST and st.button("Older", key="audit_older"):
             st.session_state[BEFORE] = found[-1].id
             st.rerun()
+
+
+def _what(entry: audit.Entry) -> str:
+    details = audit_words.details(entry)
+    return f"{audit_words.what(entry)} ({details})" if details else audit_words.what(entry)
 
 
 def main() -> None:
