@@ -11,6 +11,7 @@ import streamlit as st
 from engagement import clock
 from engagement.clock import show_date
 from engagement.errors import Conflict, EngagementError, NotAllowed
+from engagement.messaging import bounces
 from engagement.roster import (
     BROWSER,
     apply,
@@ -143,7 +144,7 @@ def _when(day: date | None, wave: int | None) -> str:
     return ", ".join(filter(None, [show_date(day) if day else "", f"round {wave}" if wave else ""]))
 
 
-def _title(person: view.PersonNow) -> str:
+def _title(person: view.PersonNow | bounces.Undeliverable) -> str:
     return f"{person.name or 'No name'} ({person.ref})"
 
 
@@ -419,6 +420,7 @@ def _people(here, roster: view.RosterNow) -> None:
         st.text("Nobody matches. Change the search, the choice above or the date.")
     if roster.by_waves:
         st.text(f"Some roles are held in round numbers. They are shown as in round {roster.wave}.")
+    _undelivered(here)
     _confirmation(here, "roster_person_ask")
     task = st.radio(
         "What do you want to do?",
@@ -437,6 +439,63 @@ def _people(here, roster: view.RosterNow) -> None:
         _add_person(here, roster)
     elif task is not None:
         _one_person(here, roster, task)
+
+
+def _undelivered(here) -> None:
+    """Whose address gets no mail, with the address to put right in place."""
+    with here.database.reading() as session:
+        found = bounces.undeliverable(session, here.actor, here.body.id)
+    if not found:
+        return
+    import pandas as pd
+
+    by_id = {person.member_id: person for person in found}
+    with st.container(border=True):
+        st.subheader("Mail cannot be delivered", anchor=False, icon=":material/unsubscribe:")
+        st.text(
+            "The mail server says that these addresses do not exist, or it has turned mail away again and again. No mail "
+            "goes there until they are corrected."
+        )
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "Number": [person.ref for person in found],
+                    "Name": [person.name or "" for person in found],
+                    "E-mail": [person.address for person in found],
+                }
+            ),
+            hide_index=True,
+            alt=f"{len(found)} people to whom mail cannot be delivered: number, name and address.",
+        )
+        chosen = st.selectbox(
+            "Whose address to correct",
+            list(by_id),
+            index=0 if len(by_id) == 1 else None,
+            format_func=lambda key: _option(f"{_title(by_id[key])}: {by_id[key].address}"),
+            key=f"roster_undelivered_{_turn()}",
+        )
+        person = by_id.get(chosen)
+        if person is None:
+            return
+        key = f"rm_address_{person.member_id}_{_turn()}"
+        with st.form(key):
+            email = st.text_input("E-mail address", person.address, max_chars=254, key=f"{key}_email")
+            st.text("If the address is right after all, say so on the Messages page.")
+            sent = st.form_submit_button("Save this address", type="primary")
+        if sent and email.strip().lower() == person.address.lower():
+            st.error("This is the address that gets no mail. Enter another.")
+        elif sent:
+            _run(
+                here,
+                f"{_title(person)} was corrected. Mail goes there from now on."
+                if email.strip()
+                else f"{_title(person)} has no address now, and gets no mail.",
+                people.correct_person,
+                here.body.id,
+                person.member_id,
+                name=person.name,
+                email=email or None,
+            )
 
 
 def _add_person(here, roster: view.RosterNow) -> None:

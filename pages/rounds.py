@@ -10,7 +10,7 @@ from engagement import clock
 from engagement.access import Role
 from engagement.errors import Invalid
 from engagement.releases import read
-from engagement.rounds import plans, verbs
+from engagement.rounds import autopilot, plans, verbs
 from engagement.rounds.checklist import OK, STOP, WARN
 from engagement.ui import frame_tools, live, show, steps
 from engagement.ui.safe import safe_md
@@ -228,6 +228,18 @@ def _past(rounds) -> None:
     )
 
 
+def _trouble(round_: verbs.RoundView) -> None:
+    """What stands in a round's way, and who can do something about it: of a draft that is the lead, who sees why."""
+    if round_.state != "draft" or round_.trouble == autopilot.UNEXPECTED:
+        st.error(f"Round {round_.number} needs the operator: {safe_md(round_.trouble)}")
+        return
+    st.warning(
+        f"Round {round_.number} should be open, and is not yet. {safe_md(round_.trouble)} "
+        "It opens by itself once nothing is in the way."
+    )
+    frame_tools.link_to("programme.py", "Go to Programme", ":material/arrow_forward:")
+
+
 def main() -> None:
     """Draw the page."""
     here = frame_tools.current()
@@ -240,7 +252,7 @@ def main() -> None:
         rounds = verbs.rounds(session, here.actor, here.body.id)
     for round_ in rounds:
         if round_.trouble:
-            st.error(f"Round {round_.number} needs the operator: {safe_md(round_.trouble)}")
+            _trouble(round_)
     moving = [r for r in rounds if r.state in ("launching", "closing", "mixed")]
     for round_ in moving:
         st.info(f"Round {round_.number}: {STATES[round_.state].lower()}.")

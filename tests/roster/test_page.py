@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from engagement import clock
 from engagement.access import Actor, Role
+from engagement.messaging import bounces
 from engagement.models import Body, Member, Practice
 from engagement.roster import examples, people, standing
 from engagement.ui import frame_tools
@@ -302,3 +303,24 @@ def test_others_are_told_who_may(screen, database, body_id, monkeypatch):
     screen.run()
     assert not screen.exception and "Only the engagement lead can do this." in texts(screen)
     assert len(screen.dataframe) == 0
+
+
+def test_an_address_that_gets_no_mail_is_corrected_in_place(screen, stocked):
+    """Whose mail came back is listed with the address; the same one is not taken, and a new one ends the matter."""
+    with stocked.database.session() as session:
+        bounces.bounced(session, Actor.operator(), "bo@example.org", hard=True)
+    screen.run()
+    assert "Mail cannot be delivered" in [heading.value for heading in screen.subheader]
+    shown = next(
+        frame.value for frame in screen.dataframe if list(frame.value) == ["Number", "Name", "E-mail"]
+    )
+    assert shown.to_numpy().tolist() == [["M2", "Bo", "bo@example.org"]]
+    button(screen, "Save this address").click().run()
+    assert "Enter another" in screen.error[0].value
+    widget(screen.text_input, "rm_address").set_value("bo@surgery.example")
+    button(screen, "Save this address").click().run()
+    assert not screen.exception and "✓ Bo (M2) was corrected." in texts(screen)
+    assert "Mail cannot be delivered" not in [heading.value for heading in screen.subheader]
+    with stocked.database.reading() as session:
+        found = session.exec(select(Member).where(Member.ref == "M2")).one()
+        assert (found.name, found.email) == ("Bo", "bo@surgery.example")

@@ -12,6 +12,8 @@ from engagement import clock
 from engagement.access import Actor, Role
 from engagement.config import Config
 from engagement.models import Body, Round, Spell
+from engagement.rounds import autopilot
+from engagement.rounds import verbs as rounds
 from engagement.words import words_of
 from engagement.worker import Worker
 from tests import support
@@ -168,3 +170,25 @@ def test_an_open_round_is_watched_and_changed(open_page, database, config):
     assert not at.exception and "Its answers are destroyed unopened" in words(at)
     with database.reading() as session:
         assert session.get(Round, round_id).state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("state", "trouble", "operator"),
+    [
+        ("draft", "It waits for approval on the Programme page.", False),
+        ("draft", autopilot.UNEXPECTED, True),
+        ("launching", "The key could not be made.", True),
+    ],
+)
+def test_trouble_names_who_can_do_something(open_page, database, state, trouble, operator):
+    """A draft that waits is the lead's to see to, in its own words; the operator is named where only they can help."""
+    drafted(open_page)
+    with database.session() as session:
+        round_ = session.exec(select(Round)).one()
+        if state == "launching":
+            rounds.launch(session, support.OPERATOR, round_.id)
+        round_.trouble = trouble
+    at = open_page()
+    said = "\n".join(e.value for kind in (at.error, at.warning) for e in kind)
+    assert not at.exception and said.replace("\\", "").count(trouble) == 1
+    assert ("needs the operator" in said) is operator and ("should be open" in said) is not operator
