@@ -1,4 +1,4 @@
-"""First paint and bytes of the answer form, against the same questions as a Streamlit form."""
+"""First paint and bytes of the answer form, against the same questions as a Streamlit form; and the walk to "Thank you"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from sqlmodel import select
 
-from engagement.bench import ground, served
+from engagement.bench import ground, served, walk
 from engagement.bench.result import Result
 from engagement.intake import links
 from engagement.models import Round, RoundRoster
@@ -51,21 +51,26 @@ class Load:
     requests: int
 
 
-def run(say, *, repeats=5, members=200) -> list[Result]:
-    """Open both forms in turn, each time in a fresh browser."""
+def run(say, *, repeats=5, members=200, walkers=walk.WALKERS) -> list[Result]:
+    """Open both forms in turn, each time in a fresh browser; then answer through links of other members."""
     with ground.folder() as data, ground.installation(data) as (database, keys):
         say("form: launching a round")
         round_id = ground.launch(database, keys, ground.body(database, members))
         with database.reading() as session:
             round_ = session.get(Round, round_id)
-            row = session.exec(select(RoundRoster).where(RoundRoster.round_id == round_id)).first()
-        token = links.token(keys.link(round_.public_id), round_.public_id, row.member_id, row.generation)
+            rows = session.exec(
+                select(RoundRoster).where(RoundRoster.round_id == round_id).limit(walkers + 1)
+            ).all()
+        key = keys.link(round_.public_id)
+        token, *others = (links.token(key, round_.public_id, row.member_id, row.generation) for row in rows)
         promise = data / "promise.json"
         promise.write_text(round_.promise, encoding="utf-8")
-        with served.application(data) as port, served.streamlit_script(SCRIPT, data, str(promise)) as other:
+        with served.application(data) as port, served.streamlit_script(SCRIPT, data, str(promise)) as there:
             link = f"http://127.0.0.1:{port}/a/{round_.public_id}/{token}"
             pages = [link, f"{link}?page=questions"]
-            streamlit = f"http://127.0.0.1:{other}/"
+            say(f"form: {len(others)} members answer")
+            walked = walk.run(port, [f"/a/{round_.public_id}/{other}" for other in others])
+            streamlit = f"http://127.0.0.1:{there}/"
             browser = _chromium()
             if browser is None:
                 say(f"form: {NO_CHROMIUM}; counting bytes only")
@@ -76,7 +81,7 @@ def run(say, *, repeats=5, members=200) -> list[Result]:
                     say(f"form: visit {turn + 1} of {repeats}")
                     ours.append(_by_browser(browser, pages))
                     theirs.append(_by_browser(browser, [streamlit]))
-    return _results(ours, theirs, measured=browser is not None)
+    return [*_results(ours, theirs, measured=browser is not None), *walked]
 
 
 def _results(ours: list[Load], theirs: list[Load], *, measured: bool) -> list[Result]:

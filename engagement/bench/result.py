@@ -8,7 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-UNITS = {"/s": "{:,.0f}/s", "s": "{:,.2f} s", "MB": "{:,.0f} MB", "KB": "{:,.1f} KB", "ms": "{:,.0f} ms"}
+UNITS = {
+    "/s": "{:,.0f}/s",
+    "s": "{:,.2f} s",
+    "MB": "{:,.0f} MB",
+    "KB": "{:,.1f} KB",
+    "ms": "{:,.0f} ms",
+    "pages": "{:,.3g} pages",
+}
 
 
 def shown(figure: float | None, unit: str) -> str:

@@ -77,17 +77,22 @@ def test_a_lost_answer_stops_the_bench(database):
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
 def test_the_form_is_measured_in_a_browser():
     """With a browser the bytes, the first paint and the first question are measured for both forms."""
-    found = printed(form.run(quiet, repeats=1, members=160))
-    assert [each["name"] for each in found] == ["form-bytes", "form-paint", "form-ready"]
+    found = printed(form.run(quiet, repeats=1, members=160, walkers=5))
+    assert [each["name"] for each in found[:3]] == ["form-bytes", "form-paint", "form-ready"]
 
 
 def test_without_a_browser_bytes_are_counted_all_the_same(monkeypatch):
-    """Without Chromium the bytes come from HTTP, and what could not be measured says so."""
+    """Without Chromium the bytes come from HTTP, what could not be measured says so, and the walk is walked."""
     monkeypatch.setattr(form, "_chromium", lambda: None)
-    size, paint, ready = [result.as_json() for result in form.run(quiet, members=160)]
+    results = form.run(quiet, members=160, walkers=10)
+    size, paint, ready = [result.as_json() for result in results[:3]]
     assert 0 < size["figure"] < size["baseline_figure"] and form.NO_CHROMIUM in size["note"]
     assert paint["figure"] is None and ready["ratio"] is None and paint["note"] == form.NO_CHROMIUM
     assert "not measured" in bench.table([size, paint, ready])
+    pages, sent, most_pages, most_sent = printed(results[3:])
+    # Of ten, two are sent back once: three pages in the middle, and one more for the ninth.
+    assert (pages["figure"], most_pages["figure"]) == (3, 4)
+    assert sent["figure"] < sent["baseline_figure"] / 2 and sent["figure"] < most_sent["figure"]
 
 
 def test_closing_is_measured_in_a_process_of_its_own():
