@@ -167,7 +167,7 @@ def start(tmp_path_factory, sqlite_template):
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(step, min_size=1, max_size=8))
+@given(steps=st.lists(step, min_size=1, max_size=6))
 def test_a_thousand_histories_of_roles(start, steps):
     """At every step of every history each call comes to what the model says: done, refused, or unknown to strangers."""
     begin, database = start
@@ -195,7 +195,7 @@ def test_a_thousand_histories_of_roles(start, steps):
                 expected = model.disable(who, other, place)
                 found = real.do(accounts.set_disabled, who, place, real.people[other], True)
                 assert found is expected, (what, who, rest)
-        for number in {number for _, number, *_ in steps[-3:]}:
+        for number in {number for _, number, *_ in steps[-1:]}:
             actor = real.actor(number)
             assert (actor is not None) is (number in model.signed_in)
             if actor is not None:
