@@ -82,7 +82,10 @@ RULES: dict[tuple[Role, ...], str] = {
         comments.review.queue comments.review.reject comments.review.require_reviewer comments.review.rounds
         comments.review.suggestions comments.review.undo
     """,
-    (L, A): "access.audit.entries access.audit.export access.audit.inspect access.audit.newest",
+    (
+        L,
+        A,
+    ): "protection.notices.dpia access.audit.entries access.audit.export access.audit.inspect access.audit.newest",
     (L, O): """
         access.accounts.colleague access.accounts.create access.accounts.people
         access.accounts.remove_second_factor access.accounts.reset_password access.accounts.set_disabled
@@ -91,7 +94,7 @@ RULES: dict[tuple[Role, ...], str] = {
         access.sign_in_links.mail_invitation
     """,
     # At the command line only.
-    (): "access.audit.export_all rounds.verbs.personal_links roster.bodies.ensure_body messaging.bounces.bounced",
+    (): "protection.retention.carry_out protection.retention.look protection.subject_access.erase protection.subject_access.find protection.subject_access.report access.audit.export_all rounds.verbs.personal_links roster.bodies.ensure_body messaging.bounces.bounced",
 }
 
 # Take an actor and are no verbs, each with the reason why nobody need be refused.
@@ -107,6 +110,7 @@ NO_VERBS = {
     "access.sessions.own": "the actor's own sessions",
     "asks.invented.make": "the demo's own asks, put by the verbs",
     "asks.ledger.one": "takes the roles from the verb that calls it",
+    "council.invented.make": "the demo's own questions of the council, put and answered by the verbs",
     "outreach.invented.make": "the demo's own outreach, made by the verbs",
     "outreach.past_visits.make": "the demo's own visits before its last round, logged by the verb",
     "rounds.programme.skip_turn": "the part that skipping and the worker share, behind their checks",
