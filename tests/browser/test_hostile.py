@@ -214,7 +214,11 @@ def test_hostile_words_stay_words(browser: Browser, hostile):
                 if alive := came_alive(page):
                     faults.append((name, tab, alive))
                 seen += "canaryred" in page.inner_text("body")
-                assert page.get_by_text("Something went wrong on our side").count() == 0, (name, tab)
+                assert page.get_by_text("Something went wrong on our side").count() == 0, (
+                    name,
+                    tab,
+                    (site.folder / "server.log").read_text()[-2000:],
+                )
         if role == "Engagement lead":
             page.goto(f"{site.url}/practice?practice=DM0001")
             page.wait_for_selector('[data-testid="stSidebarNavLink"]', timeout=SLOW)
