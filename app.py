@@ -15,12 +15,14 @@ import streamlit as st
 
 from engagement import db, web
 from engagement.config import Config
+from engagement.protection import safety
 from engagement.web.logs import hide_links
 
 ROOT = Path(__file__).resolve().parent
 
 hide_links()
 config = Config.load()
+safety.refuse(config, listens_on=str(st.get_option("server.address") or ""))
 
 
 @asynccontextmanager

@@ -14,6 +14,9 @@ SETTINGS = {
     "ENGAGEMENT_DATA": "folder of the SQLite file, the keys and the backups (default: data)",
     "ENGAGEMENT_DATABASE_URL": "a PostgreSQL address to use instead of the SQLite file",
     "ENGAGEMENT_PUBLIC_URL": "the address that members and staff reach (default: http://localhost:8501)",
+    "ENGAGEMENT_PRODUCTION": "on: refuse to start while anything is unsafe; container: the same, listening on all addresses (default: off)",
+    "ENGAGEMENT_PRIVACY_CONTACT": "whom people write to about their data; printed in the privacy notice",
+    "ENGAGEMENT_LAWFUL_BASIS": "public_task (default) or legitimate_interests; printed in the privacy notice",
     "ENGAGEMENT_WORKER": "embedded (default): the app runs the worker in a thread; external: it does not",
     "ENGAGEMENT_MAIL": "how mail goes: files, smtp, notify or off (default: files, and off behind https)",
     "ENGAGEMENT_MAIL_FROM": "the sender's address where a body names none of its own",
@@ -35,6 +38,26 @@ SETTINGS = {
 MAIL_WAYS = ("files", "smtp", "notify", "off")
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PRODUCTION = ("off", "on", "container")
+LAWFUL_BASES = ("public_task", "legitimate_interests")
+EVERYWHERE = ("0.0.0.0", "::", "*")  # noqa: S104  # nosec B104 - what production refuses to listen on
+# Passwords that stand in examples, and so protect nothing.
+WELL_KNOWN = frozenset(
+    [
+        "admin",
+        "changeit",
+        "changeme",
+        "default",
+        "engagement",
+        "example",
+        "password",
+        "postgres",
+        "postgresql",
+        "secret",
+        "test",
+    ]
+)
+SHORTEST_SECRET = 12
 
 
 @dataclass(frozen=True)
@@ -140,11 +163,14 @@ class Config:
     """The settings of one process."""
 
     data: Path
-    database_url: str
+    database_url: str = field(repr=False)  # may hold a password
     public_url: str
     embedded_worker: bool
     mail: MailConfig = MailConfig()
     provider: ProviderConfig | None = None
+    production: str = "off"
+    privacy_contact: str = ""
+    lawful_basis: str = "public_task"
 
     @property
     def keys(self) -> Path:
@@ -181,7 +207,12 @@ class Config:
 
         def value(name: str, default: str = "") -> str:
             if path := env.get(f"{name}_FILE"):
-                return Path(path).read_text(encoding="utf-8").strip()
+                try:
+                    return Path(path).read_text(encoding="utf-8").strip() or default
+                except (OSError, UnicodeDecodeError) as error:
+                    raise Invalid(
+                        f"{name}_FILE names {path}, which cannot be read: {type(error).__name__}"
+                    ) from None
             return env.get(name, default).strip() or default
 
         data = Path(value("ENGAGEMENT_DATA", "data")).expanduser().resolve()
@@ -201,4 +232,72 @@ class Config:
             embedded_worker=worker == "embedded",
             mail=MailConfig.load(value, secure=public_url.startswith("https://")),
             provider=ProviderConfig.load(value),
+            production=_one_of(value, "ENGAGEMENT_PRODUCTION", PRODUCTION),
+            privacy_contact=_one_line(value("ENGAGEMENT_PRIVACY_CONTACT"), "ENGAGEMENT_PRIVACY_CONTACT"),
+            lawful_basis=_one_of(value, "ENGAGEMENT_LAWFUL_BASIS", LAWFUL_BASES),
         )
+
+    def unsafe(self, listens_on: str = "127.0.0.1") -> list[str]:
+        """What of these settings may not be used for real people, each with its remedy; see `engagement.protection.safety`.
+
+        `listens_on` is the address that the app is to listen on.
+        """
+        host = urlsplit(self.public_url).hostname or ""
+        found = []
+        if not self.secure:
+            found.append(
+                "ENGAGEMENT_PUBLIC_URL does not start with https://: links and answers could be read on the way"
+            )
+        if host in (*LOOPBACK, *EVERYWHERE) or "." not in host or _is_number(host):
+            found.append(
+                f"ENGAGEMENT_PUBLIC_URL names {host or 'no host'}: give the one name that people reach the service by, "
+                "for no other host is answered"
+            )
+        if listens_on in ("", *EVERYWHERE) and self.production != "container":
+            found.append(
+                "STREAMLIT_SERVER_ADDRESS lets everybody pass the proxy by: set 127.0.0.1, or "
+                "ENGAGEMENT_PRODUCTION=container where only the proxy reaches this address"
+            )
+        if not self.privacy_contact:
+            found.append("ENGAGEMENT_PRIVACY_CONTACT is empty: the privacy notice must say whom to write to")
+        if not self.database_url.startswith("sqlite"):
+            password = urlsplit(self.database_url).password
+            if password is not None and _is_weak(password):
+                found.append(
+                    "ENGAGEMENT_DATABASE_URL has a password that is short or well known: make a new one"
+                )
+            if self.embedded_worker:
+                found.append(
+                    "ENGAGEMENT_WORKER is embedded: with PostgreSQL run the worker under a user of its own, so that the "
+                    "app's user cannot read answers (ENGAGEMENT_WORKER=external)"
+                )
+        if self.provider and self.provider.client_secret and _is_weak(self.provider.client_secret):
+            found.append(
+                "ENGAGEMENT_OIDC_CLIENT_SECRET is short or well known: ask the provider for a new one"
+            )
+        if self.mail.password and _is_weak(self.mail.password, shortest=8):
+            found.append("ENGAGEMENT_SMTP_PASSWORD is short or well known: set a new one at the mail server")
+        return found
+
+
+def _one_of(value: Callable[..., str], name: str, known: tuple[str, ...]) -> str:
+    """A setting of few values, the first being the default."""
+    found = value(name, known[0])
+    if found not in known:
+        raise Invalid(f"{name} must be {', '.join(known[:-1])} or {known[-1]}")
+    return found
+
+
+def _one_line(text: str, name: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise Invalid(f"{name} must be one line of at most 200 characters")
+    return text
+
+
+def _is_weak(secret: str, shortest: int = SHORTEST_SECRET) -> bool:
+    return len(secret) < shortest or secret.strip("0123456789!.-_").lower() in WELL_KNOWN
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an address and no name, which no certificate is made out to."""
+    return ":" in host or host.replace(".", "").isdigit()

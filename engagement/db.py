@@ -201,6 +201,14 @@ def head() -> str:
     return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
 
 
+def knows(schema: str) -> bool:
+    """Whether a migration is one that this version ships."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return any(script.revision == schema for script in scripts.walk_revisions())
+
+
 def migrate(database: Database, backups: Path | None = None, *, to: str = "head") -> bool:
     """Bring the schema to `to`, copying an SQLite file that holds data to `backups` first.
 

@@ -21,6 +21,7 @@ from engagement.web.lane import REPLY, Lane
 from engagement.web.mail import MailPages
 from engagement.web.oidc import ProviderPages
 from engagement.web.plain import serve_file
+from engagement.web.public import PublicPages
 from engagement.web.results import ResultsPages, no_such_page
 from engagement.web.second_factor import SecondFactorPages
 from engagement.web.sign_in_link import SignInLinkPages
@@ -35,6 +36,7 @@ def routes(config: Config) -> list[BaseRoute]:
     answer, staff, exports, health = AnswerPages(config), StaffPages(config), Exports(config), Health(config)
     results, mail, asks = ResultsPages(config), MailPages(config), AskPages(config)
     factor, provider, links = SecondFactorPages(config), ProviderPages(config), SignInLinkPages(config)
+    public = PublicPages(config)
     both = ["GET", "POST"]
     return [
         # Under /a/ too, of which neither we nor the proxy keep a log.
@@ -65,6 +67,8 @@ def routes(config: Config) -> list[BaseRoute]:
         Route("/export/release/{release_id:int}/codebook.csv", exports.codebook),
         Route("/export/release/{release_id:int}/charts/{name}", exports.chart),
         Route("/export/audit/{body_id:int}.jsonl", exports.audit_log),
+        Route("/privacy/{code}", public.privacy),
+        Route("/accessibility", public.accessibility),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
     ]

@@ -41,11 +41,13 @@ PLAIN = (
     "/password",
     "/healthz",
     "/readyz",
+    "/privacy/",
+    "/accessibility",
 )
 _PLAIN = frozenset(path.rstrip("/") for path in PLAIN)
 _BENEATH_PLAIN = tuple(f"{path}/" for path in _PLAIN)
 # Here no cookie is read or set, so that nothing can say which browser or colleague answered.
-COOKIELESS = ("/a/", "/m/", "/r/", "/plain/")
+COOKIELESS = ("/a/", "/m/", "/r/", "/plain/", "/privacy/", "/accessibility")
 PROBES = ("/healthz", "/readyz")
 # Counts and automation of Streamlit's, and its own way of signing in, which we do not use.
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/auth/login", "/auth/logout", "/oauth2callback")

@@ -24,6 +24,7 @@ FOR_ROLES = {
 }
 # Routes that ask for no role: links that are keys themselves, ways to sign in, files without data, and probes.
 BEGIN = ("/a/", "/m/", "/r/", "/plain/", "/sign-in", "/sign-out", "/password", "/healthz", "/readyz")
+BEGIN += ("/privacy/", "/accessibility")
 
 
 @pytest.fixture

@@ -82,10 +82,10 @@ RULES: dict[tuple[Role, ...], str] = {
         comments.review.queue comments.review.reject comments.review.require_reviewer comments.review.rounds
         comments.review.suggestions comments.review.undo
     """,
-    (
-        L,
-        A,
-    ): "protection.notices.dpia access.audit.entries access.audit.export access.audit.inspect access.audit.newest",
+    (L, A): """
+        access.audit.entries access.audit.export access.audit.inspect access.audit.newest
+        protection.notices.dpia
+    """,
     (L, O): """
         access.accounts.colleague access.accounts.create access.accounts.people
         access.accounts.remove_second_factor access.accounts.reset_password access.accounts.set_disabled
@@ -94,7 +94,12 @@ RULES: dict[tuple[Role, ...], str] = {
         access.sign_in_links.mail_invitation
     """,
     # At the command line only.
-    (): "protection.retention.carry_out protection.retention.look protection.subject_access.erase protection.subject_access.find protection.subject_access.report access.audit.export_all rounds.verbs.personal_links roster.bodies.ensure_body messaging.bounces.bounced",
+    (): """
+        access.audit.export_all rounds.verbs.personal_links roster.bodies.ensure_body messaging.bounces.bounced
+        protection.copies.restore
+        protection.retention.carry_out protection.retention.look
+        protection.subject_access.erase protection.subject_access.find protection.subject_access.report
+    """,
 }
 
 # Take an actor and are no verbs, each with the reason why nobody need be refused.
