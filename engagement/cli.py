@@ -944,13 +944,82 @@ def _audit_export(args, context: Context) -> int:
 
 
 def cmd_backup(args, context: Context) -> int:
-    if not context.database.is_sqlite:
-        raise Invalid("Back PostgreSQL up with pg_dump -Fc. Keys are never part of a backup.")
+    from engagement.protection import copies
+
     with context.database.reading() as session:
-        waiting = pending(session)
-    path = db.backup_sqlite(context.database, Path(args.out) if args.out else context.config.backups)
-    words = f"The database is copied to {path}. Keys are not in it: answers of an open round cannot be opened from it."
-    say(args, {"file": str(path), "rounds_waiting": waiting}, words)
+        waiting, opened = pending(session), copies.open_rounds(session)
+    path = copies.back_up(context.database, Path(args.out) if args.out else context.config.backups)
+    words = f"The database is copied to {path}. Keys are not in it."
+    if opened:
+        print(
+            f"Round {', '.join(map(str, opened))} is open: without the key folder as it is now, its answers cannot be "
+            "opened from this copy.",
+            file=sys.stderr,
+        )
+    say(args, {"file": str(path), "rounds_waiting": waiting, "rounds_open": opened}, words)
+    return 0
+
+
+def cmd_restore(args, context: Context) -> int:
+    from engagement.protection import copies
+
+    if not confirm(args, f"Put {args.file} in the place of the database? The database is copied first."):
+        return REFUSED
+    found = copies.restore(context.database, context.actor, context.config, Path(args.file))
+    lines = [f"{args.file} is restored, at schema {found.schema}. What was there before is {found.kept}."]
+    if found.lost:
+        lines.append(
+            f"LOST: round {', '.join(map(str, found.lost))}. Its keys are not here, so nobody can open its answers: "
+            "cancel it, and ask again in a new one."
+        )
+    if not found.audit_is_whole:
+        lines.append("The audit log in it is broken: engagement audit verify")
+    data = {"schema": found.schema, "lost": list(found.lost), "audit_is_whole": found.audit_is_whole}
+    say(args, data, "\n".join(lines))
+    return 0 if found.audit_is_whole and not found.lost else UNWELL
+
+
+def cmd_retention(args, context: Context) -> int:
+    from engagement.protection import retention
+
+    delete = not args.dry_run and confirm(args, "Delete for good what has been kept long enough?")
+    with context.database.session() as session:
+        find = retention.carry_out if delete else retention.look
+        report = find(session, context.actor, context.config)
+    if delete:
+        retention.delete_files(context.config)
+    data = {"deleted": delete, "kinds": retention.as_json(report)}
+    say(args, data, retention.words(report, done=delete))
+    return 0
+
+
+def cmd_subject(args, context: Context) -> int:
+    from engagement.protection import subject_access
+
+    question = f"Erase what can be told to be {args.member}'s? This cannot be undone."
+    if args.erase and not confirm(args, question):
+        return REFUSED
+    verb = subject_access.erase if args.erase else subject_access.report
+    with context.database.session() as session:
+        body = context.body(session, args.body)
+        found = verb(session, context.actor, context.keys, body.id, args.member)
+    print(json.dumps(found, ensure_ascii=False, indent=1))
+    return 0
+
+
+def cmd_notice(args, context: Context) -> int:
+    from engagement.protection import notices
+
+    with context.database.reading() as session:
+        if args.what == "accessibility":
+            text = notices.accessibility(context.config)
+        else:
+            body = context.body(session, args.body)
+            if args.what == "privacy":
+                text = notices.privacy(session, context.config, body.code)
+            else:
+                text = notices.dpia(session, context.actor, context.config, body.id)
+    say(args, {"markdown": text}, text)
     return 0
 
 
@@ -1207,8 +1276,17 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--file", metavar="FILE", help="verify: an exported log instead of the database")
     one.add_argument("--out", metavar="FILE", help="export: where to")
-    one = command("backup", cmd_backup, "copy the SQLite database, without keys")
+    one = command("backup", cmd_backup, "copy the database, without keys")
     one.add_argument("--out", metavar="FOLDER")
+    one = command("restore", cmd_restore, "put a copy back, with the app and the worker stopped")
+    one.add_argument("file")
+    one = command("retention", cmd_retention, "delete what has been kept as long as it may be")
+    one.add_argument("--dry-run", action="store_true", help="count it and change nothing")
+    one = command("subject", cmd_subject, "what is held about a person, as JSON; or erase it")
+    one.add_argument("member", help="their number on the roster, or their address")
+    one.add_argument("--erase", action="store_true", help="erase what can be told to be theirs")
+    one = command("notice", cmd_notice, "print a notice in Markdown, written from the settings")
+    one.add_argument("what", choices=("privacy", "dpia", "accessibility"))
     command("doctor", cmd_doctor, "check that all is well")
     one = command("bench", cmd_bench, "measure speed against baselines in the same run")
     one.add_argument("--only", action="append", metavar="NAME")
@@ -1234,7 +1312,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        context = Context(Config.load())
+        config = Config.load()
+        if args.command in ("worker", "demo"):
+            from engagement.protection import safety
+
+            safety.refuse(config, app=False)
+            if args.command == "demo" and config.production != "off":
+                raise Invalid(
+                    "There is no demo in production (ENGAGEMENT_PRODUCTION): its passwords are known."
+                )
+        context = Context(config)
         db.migrate(context.database, context.config.backups)
         return args.run(args, context)
     except Invalid as error:
