@@ -19,6 +19,7 @@ from engagement import clock, roster
 from engagement.access import ROLE_NAMES, Actor, Role, accounts
 from engagement.asks import invented
 from engagement.config import Config
+from engagement.council import invented as council
 from engagement.db import Database
 from engagement.exchange.answers import CLOSING_TIME, import_answers, months_before
 from engagement.exchange.spreadsheet import table
@@ -31,6 +32,7 @@ from engagement.messaging.keys import MailKeys
 from engagement.models import Account, Body, Member, Round
 from engagement.outreach import invented as outreach
 from engagement.outreach import past_visits
+from engagement.rounds import programme
 from engagement.rounds import verbs as rounds
 from engagement.worker import Worker
 
@@ -111,6 +113,8 @@ def ensure(
         past_visits.make(database, actor, body_id)
         outreach.make(database, actor, body_id)
     round_id = _open_round(database, keys, actor, body_id, answers=made, progress=progress)
+    if made:
+        _what_comes(database, actor, body_id)
     with database.session() as session:
         people = session.exec(select(Account).where(Account.is_demo == True).order_by(Account.id)).all()  # noqa: E712
         fresh = _fresh_links(session, keys, actor, config, round_id, links)
@@ -118,6 +122,15 @@ def ensure(
     # The page of an ask's own practice, where there is something to see.
     page = my_page.url(config.public_url, _pages(database, keys, body_id)[3])
     return Result([(a.name, a.email) for a in people], fresh, made, page)
+
+
+def _what_comes(database: Database, actor: Actor, body_id: int) -> None:
+    """A programme of rounds every six months after the open one, and what the council would have the next one ask."""
+    with database.session() as session:
+        following = months_before(clock.today(), -MONTHS_BETWEEN)
+        programme.change(session, actor, body_id, every=MONTHS_BETWEEN, first=following)
+        member = session.exec(select(Account).where(Account.email == "council@demo.invalid")).one()
+    council.make(database, actor, body_id, member.id, member.name)
 
 
 def _chance(stream: int) -> random.Random:
