@@ -35,25 +35,29 @@ class Who:
     def invited(self) -> np.ndarray:
         return self.groups["standing"] != NOBODY
 
+    @property
+    def came(self) -> np.ndarray:
+        """(people,) who sent an answer to anything."""
+        return self.invited & np.logical_or.reduce(list(self.answered.values()))
+
     @cached_property
     def weights(self) -> np.ndarray | None:
-        """(people,) what each answer weighs on this roster, 0 for the silent; None where no weights can be made.
+        """(people,) what each answer weighs on this roster in hundredths, 0 for the silent; None where no weights can be made.
 
         Anybody who knows the roster and who answered can work them out: the method is public.
         """
         from engagement import estimates
 
-        came = self.invited & np.logical_or.reduce(list(self.answered.values()))
         try:
             found = estimates.weigh(
-                {name: self.groups[name][came] for name in WEIGHED_TO},
+                {name: self.groups[name][self.came] for name in WEIGHED_TO},
                 {name: self.groups[name][self.invited] for name in WEIGHED_TO},
                 cap=3.0,
             )
         except ValueError:
             return None
-        weights = np.zeros(came.size)
-        weights[came] = found.weights
+        weights = np.zeros(self.came.size, np.int64)
+        weights[self.came] = [round(100 * float(f"{max(weight, 0.01):.2f}")) for weight in found.weights]
         return weights
 
 

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
 
 from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, NOBODY, Body, Who
-from tests.adversary.attacker.reading import members, views
+from tests.adversary.attacker.reading import View, members, views
 from tests.adversary.attacker.solver import Attack, Problem, attack, problem
 
-MANY_LEADERS = 12
-"""Leaders answering from which a headline gap is expected to be published."""
+LONGEST_BELIEF = 4
+"""Rounds over which the product claims to withstand the belief that nobody changed, where it is wrong."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Counts of one or many campaigns; they add up. `attacked` counts a person once for each answer in question."""
+    """Counts of one or many campaigns; they add up. `attacked` counts an answer once for each belief it is attacked
+    under. `over_skips`: those of the solved whom only somebody solves who links people over a round that they skipped.
+    `gap_figures`, `gap_bounds`, `gap_unclear`, `gap_alone`: how headline gaps were printed, of items where both arms could be."""
 
     body_rounds: int = 0
     attacked: int = 0
     solved: int = 0
+    over_skips: int = 0
     counted: int = 0
     timed_out: int = 0
     groups_timed_out: int = 0
+    unchecked: int = 0
     planned: int = 0
     published: int = 0
-    gaps: int = 0
+    headlines: int = 0
+    gap_figures: int = 0
+    gap_bounds: int = 0
+    gap_unclear: int = 0
+    gap_alone: int = 0
     gap_error: float = 0.0
-    with_leaders: int = 0
-    with_leaders_shown: int = 0
-    with_leaders_bound: int = 0
+    seconds: float = 0.0
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
@@ -39,22 +48,80 @@ class Outcome:
         return asdict(self)
 
 
-def stacks(documents: Sequence[Mapping], rounds: Sequence[Who], item: str, steady: bool) -> Iterator[Problem]:
-    """The problems that together use all that was published of an item.
+def stacks(
+    documents: Sequence[Mapping],
+    rounds: Sequence[Who],
+    item: str,
+    truth: Mapping[int, np.ndarray],
+    *,
+    by_name: bool = True,
+) -> Iterator[tuple[Problem, dict[int, np.ndarray]]]:
+    """The problems that together use all that was published of an item, for each thing that somebody may take for true,
+    each with the favourable answers to it.
 
-    Where nobody is taken to change, all rounds are one problem, and each round by itself is part of it. Otherwise
-    each pair of neighbouring rounds that a figure joins is one, and each round that none joins.
+    Nothing beside the figures; of everybody, whether they kept their answer over all rounds, rightly; that nobody
+    changed between two rounds, or over a run of them, rightly or not. `truth`: favourable answers. Without `by_name` who
+    comes back after a round without them is taken for somebody else, as by the product, which keeps no names.
     """
     asked = [(document, who) for document, who in zip(documents, rounds, strict=True) if item in who.answered]
-    found = views([document for document, _ in asked], [who for _, who in asked], item)
-    if steady:
-        yield problem(found, [who for _, who in asked], item, steady=True)
-        return
-    joined = {tuple(sorted(view.weights)) for view in found if len(view.weights) > 1}
-    alone = {who.number for _, who in asked} - {number for pair in joined for number in pair}
-    for numbers in sorted({*joined, *((number,) for number in alone)}):
+    whos = [who for _, who in asked]
+    found = views([document for document, _ in asked], whos, item)
+    spread = _spread(whos, by_name)
+    found = [
+        replace(view, weights={number: spread(row, number) for number, row in view.weights.items()})
+        for view in found
+    ]
+    answered = {who.number: spread(who.answered[item], who.number) for who in whos}
+    good = {number: spread(truth[number], number) for number in answered}
+
+    def among(
+        numbers: Sequence[int], steady: bool | np.ndarray = False, belief: str = ""
+    ) -> tuple[Problem, dict]:
         inside = [view for view in found if set(view.weights) <= set(numbers)]
-        yield problem(inside, [who for _, who in asked if who.number in numbers], item)
+        return problem(inside, {n: answered[n] for n in numbers}, steady=steady, belief=belief), good
+
+    for numbers in _joined(found, whos):
+        yield among(numbers)
+    if len(whos) < 2:
+        return
+    either = [
+        np.logical_or.reduce([answered[n] & (good[n] == answer) for n in answered])
+        for answer in (True, False)
+    ]
+    kept = ~(either[0] & either[1])
+    everything = tuple(answered)
+    yield among(everything, kept, "who kept their answer is known")
+    if not kept.all():
+        pairs = set(combinations(everything, 2))
+        runs = {
+            everything[a:b] for a, b in combinations(range(len(whos) + 1), 2) if 2 < b - a <= LONGEST_BELIEF
+        }
+        for numbers in sorted(pairs | runs):
+            yield among(numbers, True, "nobody is taken to have changed")
+
+
+def _spread(rounds: Sequence[Who], by_name: bool) -> Callable[[np.ndarray, int], np.ndarray]:
+    """What makes (people,) arrays of a round into arrays of as many people as can be told apart over the rounds."""
+    came = np.array([who.came for who in rounds])
+    back = came & ~np.vstack([np.zeros((1, came.shape[1]), bool), came[:-1]])
+    stretch = np.zeros(came.shape, np.int64) if by_name else np.maximum(np.cumsum(back, axis=0) - 1, 0)
+    stretches = {who.number: row for who, row in zip(rounds, stretch, strict=True)}
+
+    def spread(row: np.ndarray, number: int) -> np.ndarray:
+        out = np.zeros((stretch.max() + 1, row.size), row.dtype)
+        out[stretches[number], np.arange(row.size)] = row
+        return out.reshape(-1)
+
+    return spread
+
+
+def _joined(found: Sequence[View], rounds: Sequence[Who]) -> list[tuple[int, ...]]:
+    """Rounds in groups that no figure joins: neither says anything of the other."""
+    groups = [{who.number} for who in rounds]
+    for view in found:
+        together = [group for group in groups if group & set(view.weights)]
+        groups = [group for group in groups if group not in together] + [set().union(*together)]
+    return sorted(tuple(sorted(group)) for group in groups)
 
 
 def attacks(
@@ -64,24 +131,22 @@ def attacks(
     rounds: Sequence[int] | None = None,
     colleagues: int = 3,
     seconds: float = 60.0,
+    by_name: bool = True,
 ) -> Iterator[tuple[str, Problem, Attack]]:
     """Each problem of a body with what came of attacking it. `rounds`: places of the published ones, all by default."""
     chosen = [body.rounds[at] for at in (range(len(body.rounds)) if rounds is None else rounds)]
     for item in sorted({item for who in chosen for item in who.answered}):
-        for given in stacks(documents, chosen, item, body.steady):
-            yield (
-                item,
-                given,
-                attack(
-                    given, body.truth(item), colleagues=colleagues, threshold=body.threshold, seconds=seconds
-                ),
-            )
+        for given, truth in stacks(documents, chosen, item, body.truth(item), by_name=by_name):
+            found = attack(given, truth, colleagues=colleagues, threshold=body.threshold, seconds=seconds)
+            yield item, given, found
 
 
 def campaign(body: Body, documents: Sequence[Mapping], tables: Sequence[str] = (), **options) -> Outcome:
     """Attack a body's documents and weigh them. `tables`: the breakdowns that were planned. Options as `attacks`."""
-    total = Outcome(body_rounds=len(documents))
-    for _, _, result in attacks(body, documents, **options):
+    total = Outcome(
+        body_rounds=len(documents), unchecked=sum(not document.get("checked", True) for document in documents)
+    )
+    for *_, result in attacks(body, documents, **options):
         total += Outcome(
             attacked=result.attacked,
             solved=result.solved,
@@ -89,6 +154,9 @@ def campaign(body: Body, documents: Sequence[Mapping], tables: Sequence[str] = (
             timed_out=result.timed_out,
             groups_timed_out=result.groups_timed_out,
         )
+    if total.solved:
+        known = sum(result.solved for *_, result in attacks(body, documents, **options, by_name=False))
+        total += Outcome(over_skips=max(total.solved - known, 0))
     for at, document in enumerate(documents):
         for entry in document["items"]:
             total += _worth(body, at, entry, tables)
@@ -108,18 +176,20 @@ def _worth(body: Body, at: int, entry: Mapping, tables: Sequence[str]) -> Outcom
     leader, grassroots = (
         body.count(at, entry["item"], members(who, "standing", arm)) for arm in (LEADER, GRASSROOTS)
     )
-    is_shown, is_bound = gap["mark"] == "shown", bool(gap.get("cap"))
-    enough = leader[1] >= MANY_LEADERS and grassroots[1] >= MANY_LEADERS
-    error, gaps = 0.0, 0
-    if is_shown and not is_bound:
+    is_shown = gap["mark"] == "shown"
+    possible = min(leader[1], grassroots[1]) >= body.threshold
+    figure = is_shown and not gap["cap"]
+    error = 0.0
+    if figure:
         exact = 100 * (Fraction(leader[0], leader[1]) - Fraction(grassroots[0], grassroots[1]))
-        error, gaps = abs(float(gap["points"] - exact)), 1
+        error = abs(float(gap["points"] - exact))
     return Outcome(
         planned=planned,
         published=min(shown + is_shown, planned),
-        gaps=gaps,
+        headlines=int(possible),
+        gap_figures=int(figure),
+        gap_bounds=int(is_shown and gap["cap"] in ("at_least", "at_most")),
+        gap_unclear=int(is_shown and gap["cap"] == "unclear"),
+        gap_alone=int(is_shown and entry["groups"][LEADER]["mark"] != "shown"),
         gap_error=error,
-        with_leaders=int(enough),
-        with_leaders_shown=int(enough and is_shown),
-        with_leaders_bound=int(enough and is_shown and is_bound),
     )

@@ -7,11 +7,14 @@ docs/release.md says. Careless ones may print under the names of `reading.EXACT`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from engagement import disclosure, estimates
+from engagement.instrument.bank import SCALES
+from engagement.releases import compare, tally
 from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, NOBODY, Body
 from tests.adversary.attacker.reading import EXACT, members, nearest_5, views
 from tests.adversary.attacker.solver import attack, problem, settled
@@ -19,13 +22,90 @@ from tests.adversary.attacker.solver import attack, problem, settled
 Documents = list[dict]
 Publisher = Callable[[Body, Sequence[int]], Documents]
 ARMS = (LEADER, GRASSROOTS)
-UP_OR_DOWN = ("up", "down", "no clear change")
 ONE_WAY = ("locality", "size")
 
 
+FULL = ("standing", "locality", "size", "options", "weighted", "panel")
+PLAIN = ("standing", "locality", "size")
+
+
+def plan_of(body: Body) -> tuple[str, ...]:
+    """The tables that the product plans for a body: all that there are and the plain ones by turns."""
+    return PLAIN if body.seed % 2 else FULL
+
+
 def shipped(body: Body, rounds: Sequence[int]) -> Documents:
-    """What the product prints: the table by standing, and all that stands beside it. The gate goes in here."""
-    return _by_fixed_rules(body, rounds, (), beside=True)
+    """What the product prints, by the very functions that build a release, the disclosure gate among them."""
+    from engagement.releases import build
+
+    history, documents, plan = [], [], plan_of(body)
+    for at in rounds:
+        now = _facts(body, at, plan, before=history[-1].number if history else 0)
+        gathered = build.assemble(history, now)
+        decision = gathered.question.decide(lambda done, total: None)
+        items, shared = build.printed_items(gathered, decision)
+        weighting = gathered.further.weighting if "weighted" in decision.further else None
+        documents.append(
+            {
+                "round": {"number": now.number, "threshold": now.threshold},
+                "plan": list(plan),
+                "items": items,
+                "design_effect": gathered.effects[0],
+                "weighting": weighting and weighting.how,
+                "shared": shared and shared.as_json(),
+                "checked": decision.settled,
+            }
+        )
+        history.append(replace(now, content=documents[-1]))
+    return documents
+
+
+def _facts(body: Body, at: int, plan: Sequence[str], before: int) -> compare.Facts:
+    """A round as the product knows it, a row for each answer; codes join it to round `before`."""
+    who = body.rounds[at]
+    rows = np.flatnonzero(who.came)
+    none = np.zeros(rows.size, bool)
+    favourable = {
+        item: np.where(came[rows], body.favourable[at][item][rows], np.nan)
+        for item, came in who.answered.items()
+    }
+    # Which of the two favourable and three other options, the gate does not look at; it is drawn.
+    option = np.random.default_rng((body.seed, at)).random(rows.size)
+    answers = tally.Answers(
+        arm=np.where(who.groups["standing"][rows] == LEADER, 0, 1),
+        practice=body.practice[rows],
+        placed=True,
+        favourable=favourable,
+        score={
+            item: np.where(good == 1, 4 + np.floor(2 * option), 1 + np.floor(3 * option)) + 0 * good
+            for item, good in favourable.items()
+        },
+        dont_know=dict.fromkeys(favourable, none),
+        strata={name: who.groups[name][rows].astype(object) for name in tally.STRATA},
+        before=np.array([f"{person} after {before}" for person in rows], dtype=object),
+        now=np.array([f"{person} after {who.number}" for person in rows], dtype=object),
+        agreed=none,
+    )
+    roster = tally.Invited(
+        who.groups["standing"][who.invited].astype(object),
+        {name: who.groups[name][who.invited].astype(object) for name in tally.STRATA},
+    )
+    promise = {"plan": list(plan), "standing_map": {}, "items": [_promised(item) for item in favourable]}
+    return compare.Facts(who.number, "confidential", body.threshold, promise, answers, roster)
+
+
+def _promised(item: str) -> dict:
+    return {
+        "key": item,
+        "version": 1,
+        "series": f"{item}/1/agree5",
+        "text": item,
+        "kind": "agree5",
+        "reverse": False,
+        "core": True,
+        "headline": True,
+        "labels": [list(label) for label in SCALES["agree5"]],
+    }
 
 
 def by_standing(body: Body, rounds: Sequence[int]) -> Documents:
@@ -38,17 +118,26 @@ def fixed_rules(body: Body, rounds: Sequence[int]) -> Documents:
     return _by_fixed_rules(body, rounds, ONE_WAY)
 
 
-def everything(body: Body, rounds: Sequence[int]) -> Documents:
-    """Two breakdowns and all that stands beside the table by standing, by the product's fixed rules."""
-    return _by_fixed_rules(body, rounds, ONE_WAY, beside=True)
+def beside(body: Body, rounds: Sequence[int]) -> Documents:
+    """The table by standing, weighted shares and the same people twice, by the product's fixed rules alone."""
+    from engagement.releases import build
+
+    history, documents = [], []
+    for document, at in zip(_by_fixed_rules(body, rounds, ()), rounds, strict=True):
+        now = _facts(body, at, PLAIN[:1], before=history[-1].number if history else 0)
+        further = build.assemble(history, now).further
+        for entry in document["items"]:
+            entry["series"] = f"{entry['item']}/1/agree5"
+            entry["weighted"] = further.weighted.get(entry["item"])
+            entry["panel"] = further.panels.get(entry["item"])
+        documents.append(document)
+        history.append(replace(now, content=document))
+    return documents
 
 
-def _by_fixed_rules(
-    body: Body, rounds: Sequence[int], tables: Sequence[str], *, beside: bool = False
-) -> Documents:
-    """`beside`: print weighted figures, changes and the same people twice as well."""
+def _by_fixed_rules(body: Body, rounds: Sequence[int], tables: Sequence[str]) -> Documents:
     documents = []
-    for place, at in enumerate(rounds):
+    for at in rounds:
         effect, df = _design_effect(body, at)
         entries = {}
         for item in body.rounds[at].answered:
@@ -61,11 +150,8 @@ def _by_fixed_rules(
                 "item": item,
                 **table.as_json(),
                 "tables": [{"by": by, "groups": _rounded_table(body, at, item, by)} for by in tables],
-                "weighted": _weighted(body, at, item) if beside and table.gap.mark == "shown" else None,
                 "change": None,
             }
-        if beside and place:
-            _add_changes(body, rounds[place - 1], at, documents[-1], entries)
         documents.append(_document(body, at, entries.values(), effect))
     return documents
 
@@ -101,73 +187,6 @@ def _design_effect(body: Body, at: int) -> tuple[float | None, int | None]:
             effects.extend(estimates.design_effect(stack))
             m = max(m, stack.m)
     return (estimates.round_design_effect(effects), m - 1) if m >= 2 else (None, None)
-
-
-def _weighted(body: Body, at: int, item: str) -> dict | None:
-    """Shares and gap weighted to the roster, beside the unweighted ones."""
-    who, y = body.rounds[at], body.favourable[at][item]
-    if who.weights is None:
-        return None
-    figures = {}
-    for arm in ARMS:
-        group = _group(body, at, "standing", arm)
-        weights = who.weights * (group & who.answered[item])
-        n, invited = body.count(at, item, group)[1:]
-        figures[arm] = disclosure.WeightedShare(float((weights * y).sum() / weights.sum()), n, invited)
-    return disclosure.print_weighted(figures, 1.0, None, None)
-
-
-def _add_changes(body: Body, old: int, new: int, before: Mapping, entries: Mapping[str, dict]) -> None:
-    """What a release says beside the round before, where both show the gap: verdicts, and the same people twice.
-
-    Every item is taken for a headline item, which prints the most.
-    """
-    earlier = {entry["item"]: entry for entry in before["items"]}
-    both = [
-        item
-        for item, entry in entries.items()
-        if item in earlier and entry["gap"]["mark"] == earlier[item]["gap"]["mark"] == "shown"
-    ]
-    since = body.rounds[old].number
-    gaps, levels = {}, {}
-    for item in both:
-        parts = [_stacked(body, old, item), _stacked(body, new, item)]
-        shifted = [(practice, arm + 2 * place, y) for place, (practice, arm, y) in enumerate(parts)]
-        stack = estimates.linearised(*(np.concatenate(part) for part in zip(*shifted, strict=True)), cells=4)
-        gaps[item] = estimates.change_in_gap(stack, 0, 1, 2, 3)
-        levels |= {
-            (item, name): estimates.change_in_level(stack, arm, 2 + arm) for arm, name in enumerate(ARMS)
-        }
-    told, told_levels = estimates.verdicts(gaps, both), estimates.verdicts(levels, ())
-    for item in both:
-        capped = {
-            name: any(of["groups"][name]["cap"] for of in (entries[item], earlier[item])) for name in ARMS
-        }
-        entries[item]["change"] = {"since": since, **_verdict(gaps[item], told[item], any(capped.values()))}
-        entries[item]["levels"] = {
-            name: {
-                "since": since,
-                **_verdict(levels[item, name], told_levels[item, name], capped[name], UP_OR_DOWN),
-            }
-            for name in ARMS
-        }
-        groups = {name: _panel(body, old, new, item, name) for name in ARMS}
-        entries[item]["panel"] = {"since": since, "groups": groups, "gap": {"mark": "hidden"}}
-
-
-def _verdict(found, verdict, capped: bool, *words) -> dict:
-    return disclosure.print_change(found.change, found.low, found.high, verdict.adjusted, capped, *words)
-
-
-def _panel(body: Body, old: int, new: int, item: str, arm: str) -> dict:
-    """Shares of those of an arm who answered in both rounds, without a verdict on them."""
-    answered = [_group(body, at, "standing", arm) & body.rounds[at].answered[item] for at in (old, new)]
-    kept = answered[0] & answered[1]
-    counts = [
-        disclosure.PanelCount(int((body.favourable[at][item] & kept).sum()), int(kept.sum()), int(rows.sum()))
-        for at, rows in zip((old, new), answered, strict=True)
-    ]
-    return disclosure.print_panel(*counts, body.threshold, (None, None, None, None), UP_OR_DOWN)
 
 
 def _rounded_table(body: Body, at: int, item: str, by: str) -> dict[str, dict]:
@@ -279,7 +298,10 @@ def sampled_trios(body: Body, rounds: Sequence[int]) -> Documents:
     rng = np.random.default_rng(body.seed)
 
     def passes(body: Body, document: dict, at: int, item: str) -> bool:
-        given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
+        given = problem(
+            views([document], [body.rounds[at]], item),
+            {body.rounds[at].number: body.rounds[at].answered[item]},
+        )
         there = np.flatnonzero(given.type_of >= 0)
         trios = [rng.choice(there, size=min(3, there.size), replace=False) for _ in range(4)]
         return not any(settled(given, body.truth(item), trio) for trio in trios)
@@ -298,7 +320,9 @@ def hides_what_is_unsafe(body: Body, rounds: Sequence[int]) -> Documents:
 
 
 def _withstands(body: Body, document: dict, at: int, item: str) -> bool:
-    given = problem(views([document], [body.rounds[at]], item), [body.rounds[at]], item)
+    given = problem(
+        views([document], [body.rounds[at]], item), {body.rounds[at].number: body.rounds[at].answered[item]}
+    )
     result = attack(given, body.truth(item), threshold=body.threshold)
     return not (result.findings or result.counted or result.timed_out or result.groups_timed_out)
 

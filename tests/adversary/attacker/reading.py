@@ -41,6 +41,7 @@ _ENDS = ("interval", "analytic", "bounds")
 _FIGURES = {
     "share": FIGURE,
     "points": FIGURE,
+    "step": PUBLIC,
     "N": PUBLIC,
     "n": TAKING_PART,
     **{f"{kind}.*": MADE for kind in _ENDS},
@@ -58,24 +59,29 @@ PLACES: dict[str, str] = {
     "participation.**": TAKING_PART,
     "practices.**": TAKING_PART,
     "suppressed.**": WORDS,
+    "plan.*": WORDS,
+    "labels.**": WORDS,
+    "correction.**": WORDS,
     "design_effect": PREDICATE,
+    "shared.**": PREDICATE,
     "items.*.item": WORDS,
     "items.*.version": PUBLIC,
     "items.*.series": WORDS,
     "items.*.text": WORDS,
     "items.*.parallels.**": WORDS,
-    **{f"items.*.{where}.points": FIGURE for where in ("change", "levels.*", "panel.groups.*", "panel.gap")},
+    # Verdicts are worked from printed figures and from factors that are public or read as predicates.
+    **{f"items.*.{where}.points": MADE for where in ("change", "levels.*", "panel.groups.*", "panel.gap")},
     **{f"items.*.{where}.since": PUBLIC for where in ("change", "levels.*", "panel", "trend")},
-    "items.*.gap.within": FIGURE,
+    "items.*.gap.within": MADE,
+    "items.*.gap.n.*": TAKING_PART,
     "items.*.trend.rounds": PUBLIC,
-    "items.*.trend.points": PREDICATE,
+    "items.*.trend.points": MADE,
     "items.*.panel.groups.*.n": TAKING_PART,
     **{f"items.*.panel.groups.*.{when}.share": FIGURE for when in ("before", "now")},
-    "items.*.panel.moved.change": FIGURE,
-    **{f"items.*.panel.moved.{part}": PREDICATE for part in ("minds", "mix", "turnover")},
+    **{f"items.*.panel.moved.{part}": FIGURE for part in ("change", "minds", "mix", "turnover")},
     "items.*.tipping.*": MADE,
     "items.*.weighted.groups.*.share": FIGURE,
-    "items.*.weighted.gap.points": FIGURE,
+    "items.*.weighted.gap.points": MADE,
     **{f"items.*.weighted.{where}.analytic.*": MADE for where in ("groups.*", "gap")},
     "items.*.distribution.N": PUBLIC,
     "items.*.distribution.n": TAKING_PART,
@@ -88,10 +94,6 @@ PLACES: dict[str, str] = {
     "weighting.**": TAKING_PART,
     **{f"items.*.{where}.{what}": kind for where in _MARKED for what, kind in _FIGURES.items()},
 }
-
-
-DIRECTIONS = {"wider": 1, "narrower": -1, "up": 1, "down": -1}
-"""Verdicts that say which way something went."""
 
 
 def numbers(document: object, path: str = "") -> Iterator[tuple[str, int | float | str]]:
@@ -156,10 +158,17 @@ def nearest_5(share: Fraction) -> int:
 
 
 def _share(figure: Mapping, y: int, n: int, invited: int) -> bool:
-    printed, value = figure["share"], nearest_5(Fraction(y, n))
-    return {"at_least": value >= printed, "at_most": value <= printed, None: value == printed}[
-        figure.get("cap")
-    ]
+    """Steps of 5 or 10 points, ties upwards; thirds (step 33) and halves (step 50), whose lower edge belongs to them."""
+    printed, cap, step = figure["share"], figure.get("cap"), figure.get("step", 5)
+    if step in (33, 50):
+        classes = (
+            [(33, "at_most"), (50, None), (67, "at_least")]
+            if step == 33
+            else [(50, "at_most"), (50, "at_least")]
+        )
+        return classes[min(len(classes) * y // n, len(classes) - 1)] == (printed, cap)
+    value = step * math.floor(Fraction(100 * y, n * step) + Fraction(1, 2))
+    return {"at_least": value >= printed, "at_most": value <= printed, None: value == printed}[cap]
 
 
 def _bounds(y: int, n: int, invited: int) -> list[int]:
@@ -248,7 +257,7 @@ def _of_round(entry: Mapping, who: Who, item: str) -> Iterator[View]:
     total = entry.get("total")
     if total and total["mark"] == "shown":
         yield _of_group("total", arms[LEADER] | arms[GRASSROOTS], total, who, item)
-    if entry["gap"]["mark"] == "shown":
+    if entry["gap"]["mark"] == "shown" and not entry["gap"].get("of_shares"):
         yield from _of_gap(entry, {name: arm & answered for name, arm in arms.items()}, who, item)
     if entry.get("weighted"):
         yield from _of_weighted(
@@ -267,7 +276,7 @@ def _of_group(name: str, group: np.ndarray, figure: Mapping, who: Who, item: str
 def _of_gap(entry: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str) -> Iterator[View]:
     """The gap is the exact one, rounded; an arm printed with a cap enters as the inner end of its printed cell.
 
-    A gap whose arms are hidden says by `within`, or by its cap, how far it reaches.
+    A gap whose arms are hidden says by its step, or by its cap, how far it reaches.
     """
     gap, points = entry["gap"], entry["gap"].get("points")
     cells, known = [], Fraction(0)
@@ -282,9 +291,10 @@ def _of_gap(entry: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str)
     if entry["groups"][LEADER]["mark"] == "shown":
         low, high = (points - known - Fraction(5, 2), points - known + Fraction(5, 2))
     else:
-        within = Fraction(str(gap.get("within", 0)))
-        low = None if gap["cap"] == "at_most" else points - within
-        high = None if gap["cap"] == "at_least" else points + within
+        # The cell of an end begins at its points.
+        half = Fraction(0 if gap["cap"] else gap["step"], 2)
+        low = None if gap["cap"] == "at_most" else points - half
+        high = None if gap["cap"] == "at_least" else points + half
     yield _contrast("gap", item, cells, low, high)
 
 
@@ -294,40 +304,23 @@ def _inner_end(figure: Mapping) -> Fraction:
 
 
 def _of_weighted(printed: Mapping, arms: Mapping[str, np.ndarray], who: Who, item: str) -> Iterator[View]:
-    """Weighted shares and their gap, rounded and capped as the others. Raises `Misread` where no weights can be made."""
+    """Weighted shares, rounded and capped as the others; their gap is the difference of what is printed.
+
+    Raises `Misread` where no weights can be made.
+    """
     if who.weights is None:
         raise Misread("Weighted figures were printed of a round whose weights cannot be made.")
-    cells, known, half = [], Fraction(0), Fraction(5, 2)
-    for name, sign in ((LEADER, 1), (GRASSROOTS, -1)):
-        figure, rows = printed["groups"][name], who.weights * arms[name]
-        if figure["mark"] != "shown":
-            continue
-        low = None if figure["cap"] == "at_most" else figure["share"] - half
-        high = None if figure["cap"] == "at_least" else figure["share"] + half
-        yield _weighted(f"weighted {name}", item, who.number, [(1, rows)], low, high)
-        if figure["cap"]:
-            known += sign * _inner_end(figure)
-        else:
-            cells.append((sign, rows))
-    if printed["gap"]["mark"] != "shown":
-        return
-    points = printed["gap"]["points"]
-    if points is not None and cells:
-        yield _weighted("weighted gap", item, who.number, cells, points - known - half, points - known + half)
-
-
-def _weighted(name: str, item: str, number: int, cells, low: Fraction | None, high: Fraction | None) -> View:
-    """As `_contrast` in one round, with shares of weights; ends give way by what rounding the weights may cost."""
-    fine = 10**7
-    weights = sum(np.rint(fine * sign * rows / rows.sum()).astype(np.int64) for sign, rows in cells)
-    slack, most = int(np.count_nonzero(weights)), 2 * fine
-    return View(
-        name,
-        item,
-        {number: weights},
-        -most if low is None else math.floor(low * fine / 100) - slack,
-        most if high is None else math.ceil(high * fine / 100) + slack,
-    )
+    half = Fraction(5, 2)
+    for name, rows in arms.items():
+        figure, weights = printed["groups"][name], who.weights * rows
+        if figure["mark"] == "shown":
+            yield _sum(
+                f"weighted {name}",
+                item,
+                [(who.number, weights, Fraction(1, int(weights.sum())))],
+                None if figure["cap"] == "at_most" else figure["share"] - half,
+                None if figure["cap"] == "at_least" else figure["share"] + half,
+            )
 
 
 def _contrast(name: str, item: str, cells, low: Fraction | None, high: Fraction | None) -> View:
@@ -335,18 +328,34 @@ def _contrast(name: str, item: str, cells, low: Fraction | None, high: Fraction 
 
     `cells`: triples of a round's number, a sign and (people,) who answered.
     """
-    scale = math.lcm(*(int(rows.sum()) for _, _, rows in cells))
+    parts = [(number, rows, Fraction(sign, int(rows.sum()))) for number, sign, rows in cells]
+    return _sum(name, item, parts, low, high)
+
+
+FINE = 10**12
+"""Largest common denominator that is kept; beyond it weights are rounded and the ends give way."""
+
+
+def _sum(name: str, item: str, parts, low: Fraction | None, high: Fraction | None) -> View:
+    """The constraint low <= the sum over parts, in points, < high. An end that is None does not bind.
+
+    `parts`: triples of a round's number, (people,) whole numbers and the fraction that one of them counts.
+    """
+    scale = math.lcm(*(fraction.denominator for _, _, fraction in parts))
+    slack = 0
+    if scale > FINE:
+        scale, slack = FINE, sum(int(np.abs(rows).sum()) for _, rows, _ in parts)
     weights: dict[int, np.ndarray] = {}
-    for number, sign, rows in cells:
-        weights[number] = weights.get(number, 0) + sign * (scale // int(rows.sum())) * rows.astype(np.int64)
-    most = scale * len(cells)
+    for number, rows, fraction in parts:
+        weights[number] = weights.get(number, 0) + round(scale * fraction) * rows.astype(np.int64)
+    every = np.concatenate(list(weights.values()))
     # Ties go up: what lies on the upper edge prints as the next figure.
     return View(
         name,
         item,
         weights,
-        -most if low is None else math.ceil(Fraction(low) * scale / 100),
-        most if high is None else math.ceil(Fraction(high) * scale / 100) - 1,
+        int(every[every < 0].sum()) if low is None else math.ceil(Fraction(low) * scale / 100) - slack,
+        int(every[every > 0].sum()) if high is None else math.ceil(Fraction(high) * scale / 100) - 1 + slack,
     )
 
 
@@ -356,66 +365,60 @@ def _of_distribution(entry: Mapping, who: Who, item: str) -> Iterator[View]:
     n = int(rows.sum())
     ends = {True: np.zeros(2, int), False: np.zeros(2, int)}
     for option in entry["distribution"]["options"]:
-        good = option["score"] <= 2 if entry.get("reverse") else option["score"] >= 4
-        ends[good] += allowed({"share": option["share"], "cap": option["cap"]}, n, n)
+        ends[option["favourable"]] += allowed({"share": option["share"], "cap": option["cap"]}, n, n)
     low, high = max(ends[True][0], n - ends[False][1]), min(ends[True][1], n - ends[False][0])
     yield View("distribution", item, {who.number: rows.astype(np.int64)}, int(low), int(high))
 
 
 def _of_two_rounds(entry: Mapping, who: Who, before: Who, item: str) -> Iterator[View]:
-    """What a release says of this round and the one before: changes of gap and levels, and the same people twice."""
-    arms = {
-        (number, name): members(w, "standing", name) & w.answered[item]
-        for number, w in ((before.number, before), (who.number, who))
-        for name in (LEADER, GRASSROOTS)
-    }
-    signs = {LEADER: 1, GRASSROOTS: -1}
-    cells = {
-        name: [
-            (number, 1 if number == who.number else -1, arms[number, name])
-            for number in (before.number, who.number)
-        ]
-        for name in signs
-    }
-    both = [(number, sign * signs[name], rows) for name in signs for number, sign, rows in cells[name]]
-    yield from _of_verdict("change", entry.get("change"), both, before, item)
-    for name, level in (entry.get("levels") or {}).items():
-        yield from _of_verdict(f"level {name}", level, cells[name], before, item)
+    """What a release says of this round and the one before: the same people twice, and what moved the total."""
     panel = entry.get("panel") or {}
     if panel.get("since") != before.number:
         return
-    kept = {name: arms[before.number, name] & arms[who.number, name] for name in signs}
-    twice = {name: [(number, sign, kept[name]) for number, sign, _ in cells[name]] for name in signs}
+    waves = [
+        {name: members(w, "standing", name) & w.answered[item] for name in (LEADER, GRASSROOTS)}
+        for w in (before, who)
+    ]
     for name, figure in panel["groups"].items():
         if figure["mark"] == "shown":
-            n = int(kept[name].sum())
+            kept = waves[0][name] & waves[1][name]
+            n = int(kept.sum())
             for number, when in ((before.number, "before"), (who.number, "now")):
                 low, high = allowed(figure[when], n, n)
-                yield View(f"panel {name} {when}", item, {number: kept[name].astype(np.int64)}, low, high)
-            yield from _of_verdict(
-                f"panel {name}", {"since": before.number, **figure}, twice[name], before, item
-            )
-    if panel["gap"]["mark"] == "shown":
-        gap = [(number, sign * signs[name], rows) for name in signs for number, sign, rows in twice[name]]
-        yield from _of_verdict("panel gap", {"since": before.number, **panel["gap"]}, gap, before, item)
-    if panel.get("moved", {}).get("mark") == "shown":
-        total = [
-            (number, sign, arms[number, LEADER] | arms[number, GRASSROOTS])
-            for number, sign, _ in cells[LEADER]
-        ]
-        points = panel["moved"]["change"]
-        yield _contrast("moved", item, total, points - Fraction(5, 2), points + Fraction(5, 2))
+                yield View(f"panel {name} {when}", item, {number: kept.astype(np.int64)}, low, high)
+    if panel["moved"]["mark"] == "shown":
+        for part, weights in _moved(waves, (before.number, who.number)).items():
+            points = panel["moved"][part]
+            yield _sum(f"moved {part}", item, weights, points - Fraction(5, 2), points + Fraction(5, 2))
 
 
-def _of_verdict(name: str, told: Mapping | None, cells, before: Who, item: str) -> Iterator[View]:
-    """What a verdict surely says: its direction, and its points where they are printed; nothing for "no clear change"."""
-    if not told or told["since"] != before.number or told["verdict"] not in DIRECTIONS:
-        return
-    if told["points"] is not None:
-        yield _contrast(name, item, cells, told["points"] - Fraction(5, 2), told["points"] + Fraction(5, 2))
-    view = _contrast(f"verdict of {name}", item, cells, Fraction(0), None)
-    up = DIRECTIONS[told["verdict"]] > 0
-    yield View(view.name, item, view.weights, 1 if up else -view.high, view.high if up else -1)
+def _moved(waves: list[dict[str, np.ndarray]], numbers: tuple[int, int]) -> dict[str, list]:
+    """The parts of the change of the total share as weighted sums of answers, (number, (people,), fraction) each.
+
+    Everybody before; those who stayed, before; the same, now; everybody now. The middle step is minds. Of the two
+    outer ones, mix is what a change in the shares of the arms does at the mean of both rates, and turnover the rest.
+    An arm of which nobody stayed has the rate of all of it. Source: Kitagawa 1955.
+    """
+    everybody = [wave[LEADER] | wave[GRASSROOTS] for wave in waves]
+    stayed = everybody[0] & everybody[1]
+    parts: dict[str, list] = {"change": [], "minds": [], "mix": [], "turnover": []}
+    for number, sign, wave, all_ in zip(numbers, (-1, 1), waves, everybody, strict=True):
+        whole = [(number, all_, Fraction(sign, int(all_.sum())))]
+        same = [(number, stayed, Fraction(sign, int(stayed.sum())))]
+        mix = []
+        for arm in wave.values():
+            n, kept = int(arm.sum()), int((arm & stayed).sum())
+            # Leaving goes from all to those who stayed, joining from those to all.
+            shift = sign * (Fraction(n, int(all_.sum())) - Fraction(kept, int(stayed.sum()))) / 2
+            if kept:
+                mix += [(number, arm, shift / n), (number, arm & stayed, shift / kept)]
+            elif n:
+                mix += [(number, arm, 2 * shift / n)]
+        parts["change"] += whole
+        parts["minds"] += same
+        parts["mix"] += mix
+        parts["turnover"] += whole + [(n, rows, -f) for n, rows, f in same + mix]
+    return {name: [part for part in of if part[2]] for name, of in parts.items()}
 
 
 def check_made(documents: list[Mapping]) -> int:
@@ -434,10 +437,16 @@ def check_made(documents: list[Mapping]) -> int:
             tables = [entry["groups"], *(table["groups"] for table in entry.get("tables") or ())]
             figures = [figure for groups in tables for figure in groups.values()]
             figures = [(figure, _beside(figure)) for figure in [*figures, entry.get("total")] if figure]
-            figures.append((entry["gap"], [arms.get(LEADER), arms.get(GRASSROOTS)]))
+            gap = entry["gap"]
+            alone = [gap.get(key) for key in ("points", "cap", "step", "n")] if gap.get("step") else None
+            invited = [entry["groups"][arm].get("N") for arm in (LEADER, GRASSROOTS)]
+            figures.append((gap, [arms.get(LEADER), arms.get(GRASSROOTS), alone, invited]))
             for figure, beside in figures:
                 for kind in ("interval", "analytic", "bounds"):
                     if figure.get(kind) is None:
+                        continue
+                    if "50+" in json.dumps(beside):
+                        # The rung of the number of answers enters too, which the intruder knows and this does not.
                         continue
                     # Analytic intervals also depend on the number of practices, which is the document's.
                     key = json.dumps([kind, beside, place if kind == "analytic" else None])
@@ -450,4 +459,4 @@ def check_made(documents: list[Mapping]) -> int:
 
 
 def _beside(figure: Mapping) -> dict:
-    return {key: figure.get(key) for key in ("N", "n", "share", "cap")}
+    return {key: figure.get(key) for key in ("N", "n", "share", "cap", "step")}

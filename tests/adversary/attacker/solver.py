@@ -1,7 +1,7 @@
 """Who is solved: a search over the colleagues whose answers, with the published figures, settle a person's.
 
-People who look alike to all figures are of one kind if they also answered alike. A *world* is described by whom it
-moves away from the true answers. It agrees with the published figures, and with the true answers of the colleagues
+People who look alike to all figures are of one kind if they also answered alike. A *world* is described by whose
+answers it moves away from the true ones, and in which slot. It agrees with the published figures, and with the true answers of the colleagues
 that an intruder knows unless it moves one of them. A person is safe where for every choice of colleagues some world
 moves that person and none of these colleagues; the search goes through the choices by asking whom a world moves:
 colleagues that it leaves alone do not refute it. What it finds is checked by `deduce`, which never sees the truth.
@@ -16,7 +16,6 @@ from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
 
-from tests.adversary.attacker.bodies import Who
 from tests.adversary.attacker.reading import Misread, View
 
 ENUMERABLE = 300_000
@@ -31,12 +30,13 @@ class TimeOut(Exception):
 class Problem:
     """What an intruder knows of one item, over one or several rounds; no answers in it.
 
-    A slot is a set of rounds over which a person's answer is one unknown: each round its own, or all rounds as one
-    where nobody is taken to have changed. People of one type count alike in every view.
+    A slot is a set of rounds over which a person's answer is one unknown: each round its own, and all rounds as one for
+    those who are taken not to have changed, rightly or not. People of one type count alike in every view.
 
     `type_of`: (people,) type of each person, -1 for who answered nothing. `columns`: (types, slots, views) whole
     numbers, what a favourable answer adds to each view. `asked`: (types, slots), whether there is an answer.
     `low`, `high`: (views,). `slots`: the round numbers of each. `names`, `over`: of each view, its name and rounds.
+    `answered`: (people,) truth values by round number. `belief`: what is taken for true beside the figures, in words.
     """
 
     type_of: np.ndarray
@@ -47,30 +47,33 @@ class Problem:
     slots: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
     over: tuple[tuple[int, ...], ...]
+    answered: Mapping[int, np.ndarray]
+    belief: str = ""
 
     @property
     def sizes(self) -> np.ndarray:
         return np.bincount(self.type_of[self.type_of >= 0], minlength=len(self.columns))
 
-    def patterns(self, kind: int) -> list[tuple[int, ...]]:
-        """All ways in which somebody of a type may have answered, slot by slot; 0 where not asked."""
-        return list(product(*((0, 1) if asked else (0,) for asked in self.asked[kind])))
 
-
-def problem(views: Sequence[View], rounds: Sequence[Who], item: str, *, steady: bool = False) -> Problem:
-    """Set up what is known of an item. With `steady`, everybody is taken to have answered alike in all rounds."""
-    numbers = [who.number for who in rounds if item in who.answered]
-    answered = np.array([who.answered[item] for who in rounds if item in who.answered])
-    slots = (tuple(numbers),) if steady else tuple((number,) for number in numbers)
-    asked = answered.any(axis=0)[:, None] if steady else answered.T
+def problem(
+    views: Sequence[View],
+    answered: Mapping[int, np.ndarray],
+    *,
+    steady: bool | np.ndarray = False,
+    belief: str = "",
+) -> Problem:
+    """Set up what is known of an item. `answered`: (people,) truth values by round number. `steady`: who is taken to have answered alike in all rounds, nobody, everybody
+    or (people,) truth values."""
+    came = np.array(list(answered.values()))
+    kept = np.broadcast_to(steady, came.shape[1:])
+    slots = (tuple(answered), *((number,) for number in answered))
+    asked = np.column_stack([came.any(axis=0) & kept, *(rows & ~kept for rows in came)])
+    used = [slot for slot in range(len(slots)) if asked[:, slot].any()] or [0]
+    slots, asked = tuple(slots[slot] for slot in used), asked[:, used]
     rows, low, high = [], [], []
     for view in views:
-        weights = np.array(
-            [
-                sum(view.weights.get(number, np.zeros(len(asked), np.int64)) for number in slot)
-                for slot in slots
-            ]
-        )
+        weights = np.array([sum(view.weights.get(number, 0 * kept) for number in slot) for slot in slots])
+        weights = weights * asked.T
         common = int(np.gcd.reduce(weights, axis=None)) or 1
         rows.append(weights.T // common)
         low.append(-(-view.low // common))
@@ -90,6 +93,8 @@ def problem(views: Sequence[View], rounds: Sequence[Who], item: str, *, steady: 
         slots,
         tuple(view.name for view in views),
         tuple(tuple(sorted(view.weights)) for view in views),
+        answered,
+        belief,
     )
 
 
@@ -147,12 +152,17 @@ class Attack:
 
 @dataclass(eq=False)
 class _Truth:
-    """The problem seen from the true answers: kinds of alike people and what moving one of them does to the views."""
+    """The problem seen from the true answers: kinds of alike people and what moving one answer of them does to the views.
+
+    People who gave both answers over a slot's rounds are `loose`: whoever takes them for steady may have them at
+    either answer. Nothing true can be said of them so, and nobody who knows them would believe it.
+    """
 
     given: Problem
     answers: np.ndarray  # (people, slots) 0 or 1
+    loose: np.ndarray  # (people,)
     seconds: float
-    kinds: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    kinds: list[tuple[int, tuple[int, ...], bool]] = field(default_factory=list)
     persons: list[np.ndarray] = field(default_factory=list)
     programs: int = 0
     # Worlds found so far: the moves, and the movers of each kind.
@@ -164,35 +174,50 @@ class _Truth:
         self.deadline = time.monotonic() + self.seconds
         found: dict[tuple, list[int]] = {}
         for person in np.flatnonzero(self.given.type_of >= 0):
-            key = int(self.given.type_of[person]), tuple(int(a) for a in self.answers[person])
+            now = tuple(int(a) for a in self.answers[person])
+            key = int(self.given.type_of[person]), now, bool(self.loose[person])
             found.setdefault(key, []).append(int(person))
         self.kinds = sorted(found)
         self.persons = [np.array(found[kind]) for kind in self.kinds]
         self.counts = np.array([len(p) for p in self.persons], dtype=np.int64)
-        of, to, effect = [], [], []
-        for number, (kind, now) in enumerate(self.kinds):
-            for other in self.given.patterns(kind):
-                if other != now:
-                    of.append(number)
-                    to.append(other)
-                    change = np.array(other) - np.array(now)
-                    effect.append(change @ self.given.columns[kind])
-        self.of = np.array(of, dtype=np.int64)
-        self.change = np.array(to) - np.array([self.kinds[k][1] for k in of])  # (moves, slots)
-        self.effect = np.array(effect, dtype=np.int64).reshape(len(of), -1)  # (moves, views)
-        sums = np.zeros(len(self.given.low), np.int64)
-        for people, (kind, now) in zip(self.counts, self.kinds, strict=True):
-            sums += people * (np.array(now) @ self.given.columns[kind])
+        self.hidden = np.array([loose for _, _, loose in self.kinds], bool)
+        moves = [
+            (number, slot)
+            for number, (kind, _, _) in enumerate(self.kinds)
+            for slot in np.flatnonzero(self.given.asked[kind])
+        ]
+        self.of, at = np.array(moves, dtype=np.int64).reshape(-1, 2).T
+        now = np.array([kind[1] for kind in self.kinds], dtype=np.int64).reshape(len(self.kinds), -1)
+        types = np.array([kind[0] for kind in self.kinds], dtype=np.int64)
+        self.change = np.zeros((len(at), len(self.given.slots)), np.int64)  # (moves, slots)
+        self.change[np.arange(len(at)), at] = 1 - 2 * now[self.of, at]
+        columns = self.given.columns[types[self.of], at]
+        self.effect = self.change.sum(axis=1)[:, None] * columns  # (moves, views)
+        sums = np.einsum("k,ks,ksv->v", self.counts, now, self.given.columns[types])
         outside = (sums < self.given.low) | (sums > self.given.high)
-        if outside.any():
+        if outside.any() and not self.hidden.any():
             wrong = [self.given.names[view] for view in np.flatnonzero(outside)]
             raise Misread(f"The true answers contradict what was read: {', '.join(wrong)}.")
         self.low, self.high = self.given.low - sums, self.given.high - sums
         self.alone = np.all((self.effect >= self.low) & (self.effect <= self.high), axis=1)  # (moves,)
 
+    @classmethod
+    def seen(cls, given: Problem, favourable: Mapping[int, np.ndarray], seconds: float) -> _Truth:
+        """From the favourable answers, (people,) truth values by round number."""
+        answers = np.zeros((len(given.type_of), len(given.slots)), np.int64)
+        loose = np.zeros(len(given.type_of), bool)
+        for place, slot in enumerate(given.slots):
+            asked = (given.type_of >= 0) & given.asked[given.type_of, place]
+            good = np.logical_or.reduce([given.answered[n] & favourable[n] for n in slot]) & asked
+            bad = np.logical_or.reduce([given.answered[n] & ~favourable[n] for n in slot]) & asked
+            loose |= good & bad
+            answers[:, place] = good & ~bad
+        return cls(given, answers, loose, seconds)
+
     def world(self, wanted: np.ndarray, capacity: np.ndarray, least: int = 1) -> np.ndarray | None:
         """How many make each move in some world with wanted @ moves >= least and at most `capacity` movers a kind.
 
+        The same people move in several slots as far as they can, so that a kind's movers are those of its fullest slot.
         (moves,) whole numbers, or None where there is no such world. Raises `TimeOut`.
         """
         from scipy.optimize import Bounds, LinearConstraint, milp
@@ -208,18 +233,18 @@ class _Truth:
         if left <= 0:
             raise TimeOut
         self.programs += 1
-        scale = np.maximum(np.abs(self.effect).max(axis=0, initial=1), 1)
-        movers = (self.of == np.arange(len(self.kinds))[:, None]).astype(float)
+        constraints = [LinearConstraint(wanted[None, :].astype(float), least, np.inf)]
+        if len(self.low):
+            scale = np.maximum(np.abs(self.effect).max(axis=0, initial=1), 1)
+            constraints.append(
+                LinearConstraint(self.effect.T / scale[:, None], self.low / scale, self.high / scale)
+            )
         result = milp(
             # Worlds that move few people of rare kinds: fewer colleagues can refute them, and the search stays short.
             np.where(self.counts[self.of] <= 4, 1.0, 0.2),
             integrality=np.ones(len(self.of)),
             bounds=Bounds(0, capacity[self.of]),
-            constraints=[
-                LinearConstraint(self.effect.T / scale[:, None], self.low / scale, self.high / scale),
-                LinearConstraint(movers, -np.inf, capacity),
-                LinearConstraint(wanted[None, :].astype(float), least, np.inf),
-            ],
+            constraints=constraints,
             options={"time_limit": left, "mip_rel_gap": 0.5},
         )
         if result.status == 2:
@@ -228,11 +253,21 @@ class _Truth:
             raise TimeOut
         moves = np.rint(result.x).astype(np.int64)
         sums = moves @ self.effect
-        holds = np.all((sums >= self.low) & (sums <= self.high)) and np.all(movers @ moves <= capacity)
+        holds = np.all((sums >= self.low) & (sums <= self.high)) and np.all(moves <= capacity[self.of])
         if not holds or wanted @ moves < least:
             raise TimeOut
-        self.pool.append((moves, np.rint(movers @ moves).astype(np.int64)))
+        self.pool.append((moves, self.movers(moves)))
         return moves
+
+    def movers(self, moves: np.ndarray) -> np.ndarray:
+        """(kinds,) people of each kind that a world moves."""
+        moved = np.zeros(len(self.kinds), np.int64)
+        np.maximum.at(moved, self.of, moves)
+        return moved
+
+    def consistent(self, capacity: np.ndarray) -> bool:
+        """Whether the figures leave any world at all; only beliefs that are wrong can contradict them."""
+        return not self.hidden.any() or self.world(np.zeros(len(self.of), np.int64), capacity, 0) is not None
 
     def partners(self, wanted: np.ndarray) -> np.ndarray:
         """(kinds,) truth values: kinds of whom one, moving beside one `wanted` move, makes a world."""
@@ -261,19 +296,21 @@ class _Truth:
             seen.add(known.tobytes())
             free = self.counts - known
             # Each partner makes a world of two, which only that partner's answer refutes.
-            if free[partners].sum() - partners[target] > left:
+            if np.any(partners & self.hidden) or free[partners].sum() - partners[target] > left:
                 return None
             # A world that leaves so many of each kind alone that no choice of colleagues can touch it settles all.
-            spare = np.maximum(free - left, 0)
+            spare = np.where(self.hidden, free, np.maximum(free - left, 0))
             spare[target] = max(spare[target], 1)
             if left and self.world(wanted, spare) is not None:
                 return None
             moves = self.world(wanted, free)
             if moves is None:
+                if not self.consistent(free):
+                    return None
                 self.worst.append(known)
                 return known
-            moved = np.bincount(self.of, weights=moves, minlength=len(self.kinds)).astype(np.int64)
-            for kind in np.flatnonzero(moved):
+            moved = self.movers(moves)
+            for kind in np.flatnonzero((moved > 0) & ~self.hidden):
                 more = free[kind] - moved[kind] + 1
                 if more > left or (kind == target and known[kind] + more > self.counts[kind] - 1):
                     continue
@@ -310,16 +347,10 @@ def attack(
 
     `favourable`: (people,) truth values by round number. Whoever is undecided after `seconds` counts as timed out.
     """
-    answers = np.stack([favourable[slot[-1]] for slot in given.slots], axis=1).astype(np.int64)
-    # A steady person has one answer over the rounds; one in which they answered is as good as another.
-    for place, slot in enumerate(given.slots):
-        if len(slot) > 1 and any(np.any(favourable[n] != favourable[slot[-1]]) for n in slot):
-            raise ValueError(f"Somebody changed an answer over rounds {slot}: this body is not steady.")
-        answers[:, place] *= (given.type_of >= 0) & given.asked[given.type_of, place]
-    truth = _Truth(given, answers, seconds)
+    truth = _Truth.seen(given, favourable, seconds)
     findings, timed_out, attacked = [], 0, 0
-    for kind, (of_type, _) in enumerate(truth.kinds):
-        for slot in np.flatnonzero(given.asked[of_type]):
+    for kind, (of_type, _, loose) in enumerate(truth.kinds):
+        for slot in () if loose else np.flatnonzero(given.asked[of_type]):
             attacked += int(truth.counts[kind])
             wanted = (truth.of == kind) & (truth.change[:, slot] != 0)
             try:
@@ -329,14 +360,13 @@ def attack(
                 continue
             if known is not None:
                 findings.append(truth.claim(kind, int(slot), known))
-    counted, late = _counted(truth, threshold)
+    counted, late = ([], 0) if given.belief else _counted(truth, threshold)
     return Attack(attacked, tuple(findings), tuple(counted), timed_out, late, truth.programs)
 
 
 def settled(given: Problem, favourable: Mapping[int, np.ndarray], colleagues: Sequence[int]) -> bool:
     """Whether these colleagues, and no others, settle anybody's answer. For publishers that try a few of them."""
-    answers = np.stack([favourable[slot[-1]] for slot in given.slots], axis=1).astype(np.int64)
-    truth = _Truth(given, answers * given.asked[given.type_of], seconds=60.0)
+    truth = _Truth.seen(given, favourable, seconds=60.0)
     free = np.array([len(np.setdiff1d(persons, colleagues)) for persons in truth.persons])
     for kind, slot in product(np.flatnonzero(free), range(len(given.slots))):
         wanted = (truth.of == kind) & (truth.change[:, slot] != 0)
@@ -353,7 +383,7 @@ def _counted(truth: _Truth, threshold: int) -> tuple[list[Counted], int]:
     given, found, late = truth.given, [], 0
     for slot in range(len(given.slots)):
         for inside in _cut_out(given, slot):
-            kinds = np.array([inside[of_type] for of_type, _ in truth.kinds])
+            kinds = np.array([inside[of_type] for of_type, *_ in truth.kinds])
             people = np.concatenate([p for p, yes in zip(truth.persons, kinds, strict=True) if yes])
             if not 2 <= len(people) < threshold:
                 continue
@@ -368,7 +398,7 @@ def _counted(truth: _Truth, threshold: int) -> tuple[list[Counted], int]:
             if not free:
                 total = sum(
                     int(c) * now[slot]
-                    for c, (_, now), yes in zip(truth.counts, truth.kinds, kinds, strict=True)
+                    for c, (_, now, _), yes in zip(truth.counts, truth.kinds, kinds, strict=True)
                     if yes
                 )
                 found.append(Counted(tuple(sorted(map(int, people))), given.slots[slot], total))
@@ -413,30 +443,33 @@ class Unsatisfiable(Exception):
 
 
 def _possible(given: Problem, known: Mapping[int, Sequence[int]], person: int, slot: int, value: int) -> bool:
-    """Whether some world holds in which `person` answered `value`: numbers of people by type and pattern."""
+    """Whether some world holds in which `person` answered `value`: favourable answers of the others by type and slot."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
-    cells = [(kind, pattern) for kind in range(len(given.columns)) for pattern in given.patterns(kind)]
-    effect = np.array([np.array(pattern) @ given.columns[kind] for kind, pattern in cells]).T
-    least = np.array(
+    at = [(kind, slot) for kind, slot in np.argwhere(given.asked).tolist()]
+    columns = np.array([given.columns[kind, slot] for kind, slot in at])
+    free, told = given.sizes, np.zeros(len(given.low), np.int64)
+    for colleague, answers in known.items():
+        kind = given.type_of[colleague]
+        free[kind] -= 1
+        told += np.array(answers) @ given.columns[kind]
+    most = np.array([free[kind] for kind, _ in at])
+    mine = at.index((int(given.type_of[person]), slot))
+    least = np.zeros(len(at), np.int64)
+    # One of the people that nobody has told the intruder about.
+    least[mine], most[mine] = value, most[mine] - 1 + value
+    scale = np.maximum(np.abs(columns).max(axis=0, initial=1), 1)
+    constraints = (
         [
-            sum(given.type_of[p] == kind and tuple(answers) == pattern for p, answers in known.items())
-            for kind, pattern in cells
+            LinearConstraint(
+                columns.T / scale[:, None], (given.low - told) / scale, (given.high - told) / scale
+            )
         ]
+        if len(scale)
+        else []
     )
-    belongs = np.array([[kind == row for kind, _ in cells] for row in range(len(given.columns))], float)
-    mine = np.array([kind == given.type_of[person] and pattern[slot] == value for kind, pattern in cells])
-    scale = np.maximum(np.abs(effect).max(axis=1, initial=1), 1)
     result = milp(
-        np.zeros(len(cells)),
-        integrality=np.ones(len(cells)),
-        bounds=Bounds(least, np.inf),
-        constraints=[
-            LinearConstraint(belongs, given.sizes, given.sizes),
-            LinearConstraint(effect / scale[:, None], given.low / scale, given.high / scale),
-            # One of the people that nobody has told the intruder about.
-            LinearConstraint(mine[None, :].astype(float), least[mine].sum() + 1, np.inf),
-        ],
+        np.zeros(len(at)), integrality=np.ones(len(at)), bounds=Bounds(least, most), constraints=constraints
     )
     if result.status not in (0, 2):
         raise TimeOut
