@@ -1,7 +1,7 @@
 -- Four roles, so that the process that visitors reach cannot read an answer. Run it in the product's database as a
 -- superuser, once after the first `engagement migrate` and again after every later one: new tables need it too.
 --
---   engagement_owner    owns the tables; runs `engagement migrate`, `restore`, `retention` and `subject`
+--   engagement_owner    owns the tables; runs `engagement migrate` and `restore`
 --   engagement_worker   opens, mixes and releases rounds: reads and writes rows, and owns the two tables that it
 --                       rewrites at close (VACUUM FULL), so that the order of arrival is gone from their files
 --   engagement_app      pages and forms: adds sealed answers, reads none, sealed or mixed
