@@ -62,7 +62,11 @@ def gap_now(content: dict, item: dict, history: list[dict]) -> None:
     )
     left, right = st.columns([5, 4], gap="large")
     with left:
-        if not show.chart("now", history, key, charts.now_alt(content, key)):
+        # A gap whose two shares are not shown is drawn by itself.
+        drawn = show.chart("now", history, key, charts.now_alt(content, key)) or (
+            item["gap"]["mark"] == "shown" and show.chart("gap", history, key, charts.gap_alt(history, key))
+        )
+        if not drawn:
             st.text("There is no figure to draw.")
         st.text(sentences.gap_sentence(content, item))
     with right:
@@ -95,7 +99,8 @@ def every_question(content: dict) -> None:
         alt=f"Shares and gap of every question in round {content['round']['number']}",
     )
     show.note(
-        "Shares and gaps are rounded to the nearest 5, each on its own, so they need not add up. “Not published” "
+        "Shares and gaps are rounded to the nearest 5, or less finely where “about” stands before them, each on its own, "
+        "so they need not add up. “Not published” "
         "means that a figure could point at people; it says nothing about how large or small it is."
     )
 

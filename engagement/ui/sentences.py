@@ -171,13 +171,13 @@ def gap_sentence(content: Mapping[str, Any], item: Mapping[str, Any] | None) -> 
     leaders, members = group_name(content, "leader"), group_name(content, "grassroots")
     groups, gap, did = item["groups"], item["gap"], favourable(item)
     if gap["mark"] == "shown":
-        if groups["leader"]["mark"] != "shown":
-            return (
-                f"In round {number}, of {leaders} and {members} who {did}: {gap_meaning(content, gap)}. The two shares "
-                "themselves are not shown, so that nobody's answer can be worked out."
-            )
         caveat = between(gap["interval"])
         caveat = f" ({caveat} had every member answered)" if caveat else ""
+        if groups["leader"]["mark"] != "shown":
+            return (
+                f"In round {number}, among those who {did}: {gap_meaning(content, gap)}{caveat}. How many of either "
+                "group is not shown, so that nobody's answer can be worked out."
+            )
         return (
             f"In round {number}, {share(groups['leader'])} of {leaders} and {share(groups['grassroots'])} of "
             f"{members} {did}: {gap_meaning(content, gap)}{caveat}."
