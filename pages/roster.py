@@ -381,6 +381,7 @@ def _people(here, roster: view.RosterNow) -> None:
     import pandas as pd
 
     names = _standing_names(here)
+    _undelivered(here)
     shown = st.radio(
         "Which people",
         ("Members at this date", "All, past and future too"),
@@ -420,7 +421,6 @@ def _people(here, roster: view.RosterNow) -> None:
         st.text("Nobody matches. Change the search, the choice above or the date.")
     if roster.by_waves:
         st.text(f"Some roles are held in round numbers. They are shown as in round {roster.wave}.")
-    _undelivered(here)
     _confirmation(here, "roster_person_ask")
     task = st.radio(
         "What do you want to do?",
@@ -847,6 +847,7 @@ def main() -> None:
     try:
         with here.database.reading() as session:
             roster = view.roster_now(session, here.actor, here.body.id, day)
+            unreached = bounces.undeliverable(session, here.actor, here.body.id)
     except NotAllowed as error:
         frame_tools.show_error(error)
         return
@@ -861,6 +862,9 @@ def main() -> None:
         return
     said = ", ".join(f"{name} {roster.counts[key]:,}" for key, name in _standing_words(here).items())
     st.text(f"Open: {len(roster.open_practices):,} {here.words['practices']}. To be invited: {said}.")
+    if unreached:
+        whom = "1 person" if len(unreached) == 1 else f"{len(unreached)} people"
+        st.text(f"Mail cannot be delivered to {whom}: correct the address under People.")
     tabs = st.tabs(
         [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"],
         key="roster_tabs",

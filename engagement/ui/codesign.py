@@ -157,6 +157,9 @@ def _propose(here: frame_tools.Current, done: str) -> None:
 def _accept(here: frame_tools.Current, proposal: proposals.Proposal, done: str) -> None:
     with st.form(f"codesign_accept_{proposal.id}", enter_to_submit=False):
         text = st.text_area("Wording as it will be asked", proposal.text, max_chars=bank.TEXT_LIMIT)
+        st.text(
+            "Words of the body: " + ", ".join(f"{{{word}}} = {here.words[word]}" for word in proposals.NAMED)
+        )
         key = st.text_input("Short key of the question, for files and charts, such as “reach”", max_chars=40)
         choice, reverse = None, False
         if proposal.kind != "text":

@@ -311,6 +311,7 @@ def test_an_address_that_gets_no_mail_is_corrected_in_place(screen, stocked):
         bounces.bounced(session, Actor.operator(), "bo@example.org", hard=True)
     screen.run()
     assert "Mail cannot be delivered" in [heading.value for heading in screen.subheader]
+    assert "Mail cannot be delivered to 1 person: correct the address under People." in texts(screen)
     shown = next(
         frame.value for frame in screen.dataframe if list(frame.value) == ["Number", "Name", "E-mail"]
     )
