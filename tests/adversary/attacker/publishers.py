@@ -14,7 +14,7 @@ import numpy as np
 
 from engagement import disclosure, estimates
 from engagement.instrument.bank import SCALES
-from engagement.releases import compare, tally
+from engagement.releases import checking, compare, tally
 from tests.adversary.attacker.bodies import GRASSROOTS, LEADER, NOBODY, Body
 from tests.adversary.attacker.reading import EXACT, members, nearest_5, views
 from tests.adversary.attacker.solver import attack, problem, settled
@@ -34,15 +34,24 @@ def plan_of(body: Body) -> tuple[str, ...]:
     return PLAIN if body.seed % 2 else FULL
 
 
-def shipped(body: Body, rounds: Sequence[int]) -> Documents:
-    """What the product prints, by the very functions that build a release, the disclosure gate among them."""
+def _ask(question: checking.Question) -> disclosure.Decision:
+    return question.decide(lambda done, total: None)
+
+
+def shipped(
+    body: Body, rounds: Sequence[int], ask: Callable[[checking.Question], disclosure.Decision] = _ask
+) -> Documents:
+    """What the product prints, by the very functions that build a release, the disclosure gate among them.
+
+    `ask`: puts the question to the gate; mutants put another.
+    """
     from engagement.releases import build
 
     history, documents, plan = [], [], plan_of(body)
     for at in rounds:
         now = _facts(body, at, plan, before=history[-1].number if history else 0)
         gathered = build.assemble(history, now)
-        decision = gathered.question.decide(lambda done, total: None)
+        decision = ask(gathered.question)
         items, shared = build.printed_items(gathered, decision)
         weighting = gathered.further.weighting if "weighted" in decision.further else None
         documents.append(
@@ -58,6 +67,28 @@ def shipped(body: Body, rounds: Sequence[int]) -> Documents:
         )
         history.append(replace(now, content=documents[-1]))
     return documents
+
+
+def forgets_earlier_rounds(body: Body, rounds: Sequence[int]) -> Documents:
+    """The product with a gate that never sees what was printed before."""
+    return shipped(body, rounds, lambda question: _ask(replace(question, earlier=())))
+
+
+def trusts_everybody(body: Body, rounds: Sequence[int]) -> Documents:
+    """The product with a gate that reckons with nobody who holds an answer."""
+
+    def ask(question: checking.Question) -> disclosure.Decision:
+        return disclosure.decide(
+            question.plan,
+            question.answers,
+            question.earlier,
+            design_effect=question.design_effect,
+            df=question.df,
+            further=question.further,
+            limits=disclosure.Limits(intruder=0),
+        )
+
+    return shipped(body, rounds, ask)
 
 
 def _facts(body: Body, at: int, plan: Sequence[str], before: int) -> compare.Facts:
