@@ -30,10 +30,10 @@ HERE = Path(__file__).parent / "templates"
 READ_BY = (Role.LEAD, Role.AUDITOR)
 SMALL = 5
 MAIL_WAYS = {
-    "smtp": "through the mail server of the organisation that runs this service",
-    "notify": "through GOV.UK Notify, a service of the Cabinet Office, which acts on our behalf",
-    "files": "not at all: this installation writes mail to files, for trying things out",
-    "off": "not by this service: links are handed out by the organisation that runs it",
+    "smtp": "Mail goes through the mail server of the organisation that runs this service",
+    "notify": "Mail goes through GOV.UK Notify, a service of the government, which acts on our behalf",
+    "files": "No mail is sent: this installation writes it to files, for trying things out",
+    "off": "This service sends no mail: the organisation that runs it hands out links",
 }
 
 

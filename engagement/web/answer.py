@@ -435,6 +435,7 @@ def start(door: Door, amendments: Sequence[Amendment] = (), led_to: Sequence[str
         key_holder=_sentence(promise.get("key_holder") or "the engagement lead’s organisation"),
         years=f"{years} year{'' if years == 1 else 's'}",
         fingerprint=fingerprint(door.promise_hash),
+        code=(promise.get("body") or {}).get("code"),
         amendments=[(amended(each), fingerprint(each.hash)) for each in amendments],
         paused=bool(amendments) and amendments[-1].kind == "paused",
         led_to=led_to,
