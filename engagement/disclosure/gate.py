@@ -176,6 +176,7 @@ class _Gate:
         self.pools: dict[tuple, np.ndarray] = {}
         self.dropped: dict[str, str] = {}
         self.ledgers: dict[tuple, Ledger] = {}
+        self._spans: dict[int, tuple[int, int]] = {}
         self._check()
 
     def _check(self) -> None:
@@ -396,16 +397,55 @@ class _Gate:
         mine = set(self.answers.person.tolist())
         before = [past for past in before if mine & set(past.answers.person.tolist())]
         before.sort(key=lambda past: past.answers.number)
+        skipped = before[-2] if len(before) > 1 else None
         stacks = [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else [])
         stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
         for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
             views, claims = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))
-            verdict = self._integer(item, mode, ledger, views, claims, known=False, steady=steady)
-            if not verdict.safe:
-                return verdict.why + " by who knows or takes it that people did not change their answer"
+            rejoined = self._rejoined(ledger)
+            # Knowing of more people makes an intruder of true beliefs stronger; one of wrong beliefs is tried both ways.
+            ledgers = (
+                [rejoined or ledger] if steady == TRUE else [ledger, rejoined][: 1 + (stack == [skipped])]
+            )
+            for read in filter(None, ledgers):
+                key = (*mode, read is rejoined)
+                verdict = self._integer(item, key, read, views, claims, known=False, steady=steady)
+                if not verdict.safe:
+                    return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
+
+    def _rejoined(self, ledger: Ledger) -> Ledger | None:
+        """The ledger with people who left joined to people who came a round or more later; None where there are none.
+
+        Nothing kept says who skipped a round and came back, but an intruder knows their names. So as many as can be are
+        taken for the same: people alike in every table of the plan, with the same answer both times.
+        """
+        if not self._spans:
+            numbers = sorted({self.answers.number, *(past.answers.number for past in self.earlier)})
+            for answers in (*(past.answers for past in self.earlier), self.answers):
+                place = numbers.index(answers.number)
+                for person in answers.person.tolist():
+                    first, last = self._spans.get(person, (place, place))
+                    self._spans[person] = (min(first, place), max(last, place))
+        tables = [ledger.tables[name] for name in self.plan.tables if name in ledger.tables]
+        people = ledger.person.tolist()
+        earliest = {person: row for row, person in reversed(list(enumerate(people)))}
+        left: dict[tuple, list[tuple[int, int]]] = {}
+        for person, row in {person: row for row, person in enumerate(people)}.items():
+            key = (*(table[row] for table in tables), int(ledger.favourable[row]))
+            left.setdefault(key, []).append((self._spans[person][1], person))
+        same: dict[int, int] = {}
+        for person, row in sorted(earliest.items(), key=lambda pair: self._spans[pair[0]][0]):
+            pool = left.get((*(table[row] for table in tables), int(ledger.favourable[row])), [])
+            gone = next((one for one in pool if one[0] <= self._spans[person][0] - 2), None)
+            if gone is not None:
+                pool.remove(gone)
+                same[person] = same.get(gone[1], gone[1])
+        if not same:
+            return None
+        return replace(ledger, person=np.array([same.get(person, person) for person in people]))
 
     def _integer(
         self,

@@ -222,10 +222,15 @@ def position_figures(
     member = (answers.arm >= 0) & (answers.arm < 2) & (answered > 0)
     score = np.nansum(points, axis=0) / np.maximum(answered, 1)
     places = answers.strata.get("locality", np.full(len(member), None))
-    groups = [(STANDING, MEMBERS, member)] + [
+    groups = [
         ("locality", (place,), member & (places == place))
         for place in sorted({place for place in places[member].tolist() if place is not None})
     ]
+    groups = sorted((g for g in groups if g[2].sum() >= threshold), key=lambda group: -group[2].sum())
+    # Positions never rest on groups beside which the rest of the body would be a few people.
+    while groups and 0 < member.sum() - sum(rows.sum() for *_, rows in groups) < threshold:
+        groups.pop()
+    groups.append((STANDING, MEMBERS, member))
     out: dict[str, list[disclosure.CountFigure]] = {item["series"]: [] for item in items}
     for table, categories, rows in groups:
         n = int(rows.sum())

@@ -236,8 +236,11 @@ def _moved_weights(
         )
         # Of the whole wave to its stayers (leaving), or of the stayers to the whole wave (joining).
         half = sign * (Fraction(of_arm, n[wave]) - Fraction(of_stayers, stay)) / 2
-        if of_arm and of_stayers:
+        if of_stayers:
             mix[wave, arm, twice] = half / of_arm + (half / of_stayers if twice else 0)
+        elif of_arm:
+            # Where nobody of an arm stayed, its share on the empty side is taken to be that of the other.
+            mix[wave, arm, twice] = 2 * half / of_arm
     turnover = {cell: change[cell] - minds[cell] - mix[cell] for cell in cells}
     parts = {"change": change, "mix": mix, "turnover": turnover, "minds": minds}
     return {

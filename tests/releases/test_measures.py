@@ -116,14 +116,16 @@ def test_the_same_people_are_told_only_where_the_others_are_none_or_enough():
     assert hidden["moved"] == {"mark": "hidden"} and hidden["gap"] == {"mark": "hidden"}
 
 
-def test_what_moved_the_total_is_audited_as_the_sums_that_it_is():
-    """The weights by which the audit reads each part give, on the exact answers, what `decompose` gives."""
+@pytest.mark.parametrize("arms", [(2, 2), (1, 2), (2, 1), (1, 1)])
+def test_what_moved_the_total_is_audited_as_the_sums_that_it_is(arms):
+    """The weights by which the audit reads each part give, on the exact answers, what `decompose` gives; also where an
+    arm is empty in one of the rounds."""
     rng = np.random.default_rng(4)
     earlier, later = (
         estimates.Wave(
-            rng.permutation(90)[:n], np.zeros(n, int), rng.integers(0, 2, n), rng.integers(0, 2, n)
+            rng.permutation(90)[:n], np.zeros(n, int), rng.integers(0, of, n), rng.integers(0, 2, n)
         )
-        for n in (70, 60)
+        for n, of in zip((70, 60), arms, strict=True)
     )
     exact = estimates.decompose(earlier, later)
     both = [np.isin(a.person, b.person) for a, b in ((earlier, later), (later, earlier))]
