@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import subprocess  # nosec B404 - runs PostgreSQL's own programs, by full path and without a shell
+import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -143,7 +143,7 @@ def _run(database: Database, program: str, *arguments: str, connect: bool = True
     url = make_url(database.url)
     where = url.set(drivername="postgresql", password=None).render_as_string()
     password = {"PGPASSWORD": url.password} if url.password else {}
-    done = subprocess.run(  # noqa: S603  # nosec B603 - full path, no shell, arguments of ours
+    done = subprocess.run(  # noqa: S603 - full path, no shell, arguments of ours
         [path, *arguments, *([f"--dbname={where}"] if connect else [])],
         env=os.environ | password,
         capture_output=True,
