@@ -40,7 +40,8 @@ SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PRODUCTION = ("off", "on", "container")
 LAWFUL_BASES = ("public_task", "legitimate_interests")
-EVERYWHERE = ("0.0.0.0", "::", "*")  # noqa: S104 - what production refuses to listen on
+# What production refuses to listen on.
+EVERYWHERE = ("0.0.0.0", "::", "*")  # noqa: S104  # nosec B104
 # Passwords that stand in examples, and so protect nothing.
 WELL_KNOWN = frozenset(
     [
