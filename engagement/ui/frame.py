@@ -29,7 +29,12 @@ RESULTS = (
         ":material/local_hospital:",
         "Where each stands, whom to visit, and how far each took part.",
     ),
-    ("outreach.py", "Outreach", ":material/handshake:", "Whom to visit, what came of it, and what comes next."),
+    (
+        "outreach.py",
+        "Outreach",
+        ":material/handshake:",
+        "Whom to visit, what came of it, and what comes next.",
+    ),
     (
         "forecasts.py",
         "How well does it do?",
@@ -55,7 +60,14 @@ COUNCIL = (
 REVIEWING = (
     ("comments.py", "Comments", ":material/reviews:", "Review open answers before any is published."),
 )
-OWN = (("account.py", "My account", ":material/account_circle:", "How you sign in, and where you are signed in."),)
+OWN = (
+    (
+        "account.py",
+        "My account",
+        ":material/account_circle:",
+        "How you sign in, and where you are signed in.",
+    ),
+)
 # Reached from the list of practices and by its address, not from the menu.
 ASIDE = (
     ("practice.py", "One practice", ":material/local_hospital:", "One practice, and why it stands there."),

@@ -67,7 +67,10 @@ def world(database):
         for place, body in enumerate([*bodies, None]):
             for role in Role if body else (None,):
                 account = Account(
-                    email=f"{role}{place}@example.org".lower(), name="X", password_hash="x", created_at=clock.now()
+                    email=f"{role}{place}@example.org".lower(),
+                    name="X",
+                    password_hash="x",
+                    created_at=clock.now(),
                 )
                 session.add(account)
                 session.flush()
