@@ -43,7 +43,7 @@ EXAMPLES = """examples:
   engagement practices --json
 
 Settings come from the environment: ENGAGEMENT_DATA is the folder of the database and the keys,
-ENGAGEMENT_DATABASE_URL points at PostgreSQL instead. docs/settings.md lists them all.
+ENGAGEMENT_DATABASE_URL points at PostgreSQL instead. README.md lists them all.
 Times are London's. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not well (doctor)."""
 
 

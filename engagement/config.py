@@ -1,4 +1,4 @@
-"""Settings, all from the environment. `docs/settings.md` documents each; a test holds that to be true."""
+"""Settings, all from the environment. `README.md` documents each; a test holds that to be true."""
 
 from __future__ import annotations
 

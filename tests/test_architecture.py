@@ -114,8 +114,8 @@ def test_the_reading_of_labels_lets_fixed_words_pass(code):
 
 
 def test_every_setting_is_documented():
-    """docs/settings.md names each setting, and names none that does not exist."""
-    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    """The README names each setting, and names none that does not exist."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"ENGAGEMENT_[A-Z_]+", text)) - {"ENGAGEMENT_REAL_DATA"}
     assert {name.removesuffix("_FILE") for name in named} == set(SETTINGS)
 
