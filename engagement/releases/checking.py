@@ -105,6 +105,10 @@ class Child:
             raise EngagementError(
                 "The check of the figures ended before it was done. It is tried again every minute."
             ) from ended
+        except BaseException:
+            # A child in the middle of a question would answer the next one with this one's decision.
+            self.close()
+            raise
         finally:
             timer.cancel()
 
@@ -238,9 +242,16 @@ def serve(source: IO[bytes], out: IO[bytes]) -> None:
         _send(out, ("decision", decision))
 
 
+def main() -> None:
+    """Serve on standard input and output."""
+    # The solver may print where no Python is asked: what is printed must not get among the replies.
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, replies)
+
+
 if __name__ == "__main__":
     # Under the module's own name, for that is where the parent finds `Question`.
-    from engagement.releases.checking import serve as _serve
+    from engagement.releases import checking
 
-    pipe, sys.stdout = sys.stdout.buffer, sys.stderr
-    _serve(sys.stdin.buffer, pipe)
+    checking.main()

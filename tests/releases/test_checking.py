@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 
 import pytest
@@ -36,6 +37,35 @@ def test_a_child_decides_as_this_process_does():
     here = checking.Here().decide(question, lambda done, total: None)
     assert decision.settled and decision.standing == here.standing == again.standing
     assert told[-1] == (3, 3) and len(decision.steps) == len(here.steps)
+
+
+def test_a_question_that_is_broken_off_does_not_answer_the_next():
+    """Where following the check fails, its child is ended, and the next question gets its own decision."""
+
+    def trips(done: int, total: int) -> None:
+        raise KeyError("lost")
+
+    child = checking.Child()
+    with pytest.raises(KeyError):
+        child.decide(a_question(), trips)
+    assert child._process is None
+    assert child.decide(a_question(), lambda done, total: None).settled
+    child.close()
+
+
+def test_what_the_solver_prints_is_no_reply():
+    """A line printed past Python, as the solver's library may, does not get among the child's replies."""
+    printing = (
+        "import os\nfrom engagement.releases import checking\nquiet = checking.serve\n"
+        "def loud(source, out):\n    os.write(1, b'Running the solver')\n    quiet(source, out)\n"
+        "checking.serve = loud\nchecking.main()"
+    )
+    child = checking.Child()
+    child._process = subprocess.Popen(
+        [sys.executable, "-c", printing], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.decide(a_question(), lambda done, total: None).settled
+    child.close()
 
 
 def test_a_check_that_takes_too_long_publishes_nothing():
