@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, select
 
+from engagement import db
 from engagement.access import READERS, Actor
 from engagement.assessments import gather, read
 from engagement.assessments.figures import POINTS, PROBABILITY
 from engagement.clock import show_date
 from engagement.disclosure.rules import band
-from engagement.errors import NotFound
+from engagement.errors import Conflict, NotFound
 from engagement.models import Body, Round
 from engagement.outreach import order
 from engagement.outreach.contacts import treated as treated_between
@@ -102,9 +104,21 @@ class Evaluation:
 def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISITS) -> Evaluation:
     """Whether visits between the two newest assessed rounds did anything, and what `visits` before the next could show.
 
-    For everybody who may read the body's results: no practice is named.
+    For everybody who may read the body's results: no practice is named. Raises `Conflict` where this process may not
+    read closed answers, which the comparison is worked from.
     """
     actor.require(body_id, *READERS)
+    try:
+        return _evaluate(session, actor, body_id, visits)
+    except DatabaseError as refused:
+        if not db.denied(refused):
+            raise
+        raise Conflict(
+            "This is worked out from closed answers, which the app may not read. The operator gets it at the command line:"
+        ) from refused
+
+
+def _evaluate(session: Session, actor: Actor, body_id: int, visits: int) -> Evaluation:
     words = words_of(session.get(Body, body_id).words)
     seen = _seen(session, actor, body_id)
     if seen is None:
