@@ -64,6 +64,7 @@ def test_from_a_drifting_practice_to_a_visit_logged_on_a_phone(browser: Browser,
     expect(page.get_by_role("heading", name=re.compile("^Plan of "))).to_be_visible(timeout=SLOW)
     settle(page)
     page.locator("summary").filter(has_text="Calendar files").click()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the visits").click()
     text = download.value.path().read_text()
