@@ -36,10 +36,11 @@ def refuse_change(table: str, *, delete: bool = True, columns: tuple[str, ...] =
         op.execute(f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} {raising}")
 
 
-def refuse_replacing(table: str) -> None:
+def refuse_replacing(table: str, *, unique: tuple[str, ...] = ()) -> None:
     """Refuse what changes or empties a frozen table past its row triggers.
 
     SQLite's REPLACE deletes the row in its way without a trigger; PostgreSQL's TRUNCATE asks none of the rows.
+    `unique`: columns beside the id that together no two rows may share.
     """
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
@@ -47,7 +48,10 @@ def refuse_replacing(table: str) -> None:
             "EXECUTE FUNCTION refuse_change()"
         )
         return
-    there = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # nosec B608  # noqa: S608 - a table of ours
+    same = "id = NEW.id"
+    if unique:
+        same += f" OR ({' AND '.join(f'{column} = NEW.{column}' for column in unique)})"
+    there = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # nosec B608  # noqa: S608 - a table of ours
     op.execute(
         f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} WHEN {there} "
         f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are frozen'); END"

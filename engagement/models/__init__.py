@@ -78,6 +78,7 @@ from engagement.models.outreach import (
     PeerGroupMember,
     PlannedContact,
 )
+from engagement.models.outreach_evaluation import OutreachEvaluation
 from engagement.models.outreach_order import OutreachOrder
 from engagement.models.release import Release
 from engagement.models.review import QUESTION_KINDS, CouncilAnswer, CouncilQuestion, CouncilReview
@@ -166,6 +167,7 @@ __all__ = [
     "OptOut",
     "OptOutLink",
     "OutreachAction",
+    "OutreachEvaluation",
     "OutreachExclusion",
     "OutreachOrder",
     "OutreachPerson",
