@@ -46,7 +46,6 @@ from engagement.disclosure.publish import (
 from engagement.disclosure.rules import (
     AT_LEAST,
     AT_MOST,
-    CHANGE_VERDICTS,
     SMALLEST_THRESHOLD,
     UNCLEAR,
     band,
@@ -54,7 +53,6 @@ from engagement.disclosure.rules import (
     end_bands,
     participation_band,
     participation_percent,
-    print_change,
     print_share,
     share_cell,
 )
@@ -90,8 +88,6 @@ from engagement.disclosure.verdicts import (
 )
 from engagement.disclosure.views import (
     STANDING,
-    ChangeFigure,
-    Claim,
     CountFigure,
     Figure,
     GapAloneFigure,
@@ -107,7 +103,6 @@ from engagement.disclosure.views import (
 __all__ = [
     "AT_LEAST",
     "AT_MOST",
-    "CHANGE_VERDICTS",
     "DF_LADDER",
     "GAP_WORDS",
     "LEVEL_WORDS",
@@ -116,8 +111,6 @@ __all__ = [
     "TREND_ROUNDS",
     "TREND_WORDS",
     "UNCLEAR",
-    "ChangeFigure",
-    "Claim",
     "Count",
     "CountFigure",
     "Decision",
@@ -164,7 +157,6 @@ __all__ = [
     "moved",
     "participation_band",
     "participation_percent",
-    "print_change",
     "print_decomposition",
     "print_distribution",
     "print_factor",

@@ -23,7 +23,6 @@ from engagement.disclosure.views import (
     STANDING,
     TRUE,
     Cells,
-    Claim,
     Figure,
     GapAloneFigure,
     GapFigure,
@@ -81,7 +80,7 @@ class Earlier:
     """What was printed of an earlier round: its answers and, by item, its figures."""
 
     answers: RoundAnswers
-    figures: Mapping[str, Sequence[Figure | Claim]]
+    figures: Mapping[str, Sequence[Figure]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Decision:
     standing: Mapping[str, ItemPrint]
     breakdowns: Mapping[str, Mapping[str, Mapping[tuple[str, ...], GroupPrint]]]
     further: tuple[str, ...]
-    figures: Mapping[str, tuple[Figure | Claim, ...]]
+    figures: Mapping[str, tuple[Figure, ...]]
     suppressed: tuple[Suppression, ...]
     steps: tuple[str, ...]
     settled: bool
@@ -128,7 +127,7 @@ def decide(
     *,
     design_effect: float | None = None,
     df: int | None = None,
-    further: Mapping[str, Mapping[str, Sequence[Figure | Claim]]] | None = None,
+    further: Mapping[str, Mapping[str, Sequence[Figure]]] | None = None,
     limits: Limits = Limits(),
     progress: Progress | None = None,
     judges: Callable[[Judge], Judges] | None = None,
@@ -320,7 +319,7 @@ class _Gate:
             return found
         return {name: GroupPrint("hidden", group.invited) for name, group in found.items()}
 
-    def _figures(self, setting: _Setting, item: str) -> tuple[Figure | Claim, ...]:
+    def _figures(self, setting: _Setting, item: str) -> tuple[Figure, ...]:
         number, out = self.answers.number, []
         table = self._standing(setting, item)
 
@@ -372,20 +371,20 @@ class _Gate:
         same = [past for past in before if past.answers.number == self.answers.number]
         linked = before if any(_rounds(figure) != {self.answers.number} for figure in printed) else same
         ledger = self._ledger(item, linked)
-        views, claims = _read(ledger, printed, linked, item)
+        views = _read(ledger, printed, linked, item)
         found = cells(ledger, views)
         verdict = audit_linear(found, self.plan.threshold)
         if not verdict.safe:
             return verdict.why
         for known in (False, True) if ledger.known.any() else (False,):
             mode = ("free", *(past.answers.number for past in linked))
-            verdict = self._integer(item, mode, ledger, views, claims, known=known)
+            verdict = self._integer(item, mode, ledger, views, known=known)
             if not verdict.safe:
                 return verdict.why + (" by who knows the open answers" if known else "")
         return self._steady_objection(item, printed, [past for past in before if past not in same], same)
 
     def _steady_objection(
-        self, item: str, printed: Sequence[Figure | Claim], before: list[Earlier], same: list[Earlier]
+        self, item: str, printed: Sequence[Figure], before: list[Earlier], same: list[Earlier]
     ) -> str | None:
         """Again for intruders who take answers of several rounds together.
 
@@ -402,7 +401,7 @@ class _Gate:
         stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
         for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
-            views, claims = _read(ledger, printed, stack + same, item)
+            views = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))
             rejoined = self._rejoined(ledger)
             # Knowing of more people makes an intruder of true beliefs stronger; one of wrong beliefs is tried both ways.
@@ -411,7 +410,7 @@ class _Gate:
             )
             for read in filter(None, ledgers):
                 key = (*mode, read is rejoined)
-                verdict = self._integer(item, key, read, views, claims, known=False, steady=steady)
+                verdict = self._integer(item, key, read, views, known=False, steady=steady)
                 if not verdict.safe:
                     return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
@@ -420,7 +419,7 @@ class _Gate:
         """The ledger with people who left joined to people who came a round or more later; None where there are none.
 
         Nothing kept says who skipped a round and came back, but an intruder knows their names. So as many as can be are
-        taken for the same: people alike in every table of the plan, with the same answer both times.
+        taken for the same: people alike in every table of the plan but one at most, with the same answer both times.
         """
         if not self._spans:
             numbers = sorted({self.answers.number, *(past.answers.number for past in self.earlier)})
@@ -431,21 +430,41 @@ class _Gate:
                     self._spans[person] = (min(first, place), max(last, place))
         tables = [ledger.tables[name] for name in self.plan.tables if name in ledger.tables]
         people = ledger.person.tolist()
-        earliest = {person: row for row, person in reversed(list(enumerate(people)))}
-        left: dict[tuple, list[tuple[int, int]]] = {}
-        for person, row in {person: row for row, person in enumerate(people)}.items():
-            key = (*(table[row] for table in tables), int(ledger.favourable[row]))
-            left.setdefault(key, []).append((self._spans[person][1], person))
+        first = {person: row for row, person in reversed(list(enumerate(people)))}
+        last = {person: row for row, person in enumerate(people)}
         same: dict[int, int] = {}
-        for person, row in sorted(earliest.items(), key=lambda pair: self._spans[pair[0]][0]):
-            pool = left.get((*(table[row] for table in tables), int(ledger.favourable[row])), [])
-            gone = next((one for one in pool if one[0] <= self._spans[person][0] - 2), None)
-            if gone is not None:
-                pool.remove(gone)
-                same[person] = same.get(gone[1], gone[1])
+        # Alike in every table first, then in all but one: somebody may have changed roles or moved meanwhile.
+        for alike in (tables, *(tables[:at] + tables[at + 1 :] for at in range(len(tables)))):
+            self._rejoin(same, first, last, [*alike, ledger.favourable])
         if not same:
             return None
-        return replace(ledger, person=np.array([same.get(person, person) for person in people]))
+
+        def earliest(person: int) -> int:
+            return earliest(same[person]) if person in same else person
+
+        return replace(ledger, person=np.array([earliest(person) for person in people]))
+
+    def _rejoin(
+        self,
+        same: dict[int, int],
+        first: Mapping[int, int],
+        last: Mapping[int, int],
+        alike: Sequence[np.ndarray],
+    ) -> None:
+        """Add to `same` who may be whom under another number, of those not in it yet and alike in these columns."""
+        taken = {*same.values()}
+        left: dict[tuple, list[tuple[int, int]]] = {}
+        for person, row in last.items():
+            if person not in taken:
+                left.setdefault(tuple(column[row] for column in alike), []).append(
+                    (self._spans[person][1], person)
+                )
+        for person, row in sorted(first.items(), key=lambda pair: self._spans[pair[0]][0]):
+            pool = left.get(tuple(column[row] for column in alike), [])
+            gone = next((one for one in pool if one[0] <= self._spans[person][0] - 2), None)
+            if person not in same and gone is not None:
+                pool.remove(gone)
+                same[person] = gone[1]
 
     def _integer(
         self,
@@ -453,16 +472,14 @@ class _Gate:
         mode: tuple,
         ledger: Ledger,
         views: Sequence[View],
-        claims: Sequence[Claim],
         *,
         known: bool,
         steady: str | None = None,
     ) -> IntegerVerdict:
-        split = tuple(dict.fromkeys(name for claim in claims for name in claim.split))
-        found = cells(ledger, views, known=known, steady=steady, split=split)
+        found = cells(ledger, views, known=known, steady=steady)
         key = (item, mode, known)
         pool = _counts(found, self.pools[key]) if key in self.pools else None
-        verdict = audit_integer(found, self.limits, pool=pool, claims=claims, ledger=ledger)
+        verdict = audit_integer(found, self.limits, pool=pool)
         if len(verdict.pool):
             # Solutions hold for fewer figures too, so the proof of one rung starts the next.
             self.pools[key] = found.spread(verdict.pool[:400], ledger.favourable.astype(np.int8))
@@ -540,18 +557,15 @@ def _ledger(item: str, rounds: Sequence[RoundAnswers]) -> Ledger:
     )
 
 
-def _read(
-    ledger: Ledger, printed: Sequence[Figure | Claim], stack: Sequence[Earlier], item: str
-) -> tuple[list[View], list[Claim]]:
-    """All views and claims over the ledger; figures that speak of a round outside it are left out."""
+def _read(ledger: Ledger, printed: Sequence[Figure], stack: Sequence[Earlier], item: str) -> list[View]:
+    """All views over the ledger; figures that speak of a round outside it are left out."""
     rounds = set(ledger.round.tolist())
     figures = [*printed, *(figure for past in stack for figure in past.figures[item])]
-    claims = [figure for figure in figures if isinstance(figure, Claim)]
-    read = [f for f in figures if not isinstance(f, Claim) and _rounds(f) <= rounds]
-    return [figure.view(ledger) for figure in dict.fromkeys(read)], claims
+    read = [figure for figure in figures if _rounds(figure) <= rounds]
+    return [figure.view(ledger) for figure in dict.fromkeys(read)]
 
 
-def _rounds(figure: Figure | Claim) -> set[int]:
+def _rounds(figure: Figure) -> set[int]:
     """The rounds whose answers a figure speaks of."""
     return {figure.round, getattr(figure, "since", figure.round)}
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engagement.disclosure.linear import parts
-from engagement.disclosure.views import WHOLE, Cells, Claim, Ledger
+from engagement.disclosure.views import WHOLE, Cells
 
 _SEEDS = 6  # exchanges kept for each cell and direction
 _KEPT = 64  # solutions looked at for each cell and direction: those that are the hardest to refute
@@ -28,13 +28,12 @@ _KEPT = 64  # solutions looked at for each cell and direction: those that are th
 @dataclass(frozen=True)
 class Limits:
     """How far an audit goes before it gives up, which counts as unsafe. `intruder`: answers of others in hand.
-    `solves`: programmes solved. `steps`: steps of all searches for trios. `tries`: solutions tried against a claim.
-    `nodes`, `seconds`: of one programme."""
+    `solves`: programmes solved. `steps`: steps of all searches for trios. `nodes`,
+    `seconds`: of one programme."""
 
     intruder: int = 3
     solves: int = 2000
     steps: int = 200_000
-    tries: int = 12
     nodes: int = 20_000
     seconds: float = 20.0
 
@@ -68,24 +67,17 @@ class _GaveUp(Exception):
 
 
 def audit_integer(
-    found: Cells,
-    limits: Limits = Limits(),
-    *,
-    pool: np.ndarray | None = None,
-    claims: Sequence[Claim] = (),
-    ledger: Ledger | None = None,
+    found: Cells, limits: Limits = Limits(), *, pool: np.ndarray | None = None
 ) -> IntegerVerdict:
     """Whether nobody's answer is certain under `found`, whichever `limits.intruder` answers the intruder holds.
 
-    `pool` (solutions, A): solutions of an earlier audit; those that do not solve this one are dropped. `claims`:
-    what else is printed, with the `ledger` that it speaks of; a solution counts only if every claim holds of it.
+    `pool` (solutions, A): solutions of an earlier audit; those that do not solve this one are dropped.
     Each connected part of the figures is audited on its own. Where people's rounds are unknowns of their own, an
     intruder may hold different people in each round, which is more than so many people's answers.
     """
     solves, proofs = 0, []
-    linked = [(np.arange(len(found.size)), np.arange(len(found.low)))] if claims else parts(found.matrix)
     refuted = False
-    for cells_in, views_in in linked:
+    for cells_in, views_in in parts(found.matrix):
         part = replace(
             found,
             size=found.size[cells_in],
@@ -98,7 +90,7 @@ def audit_integer(
             truth=None if found.truth is None else found.truth[cells_in],
             rows=tuple(found.rows[cell] for cell in cells_in),
         )
-        search = _Search(part, limits, claims, ledger, solves)
+        search = _Search(part, limits, solves)
         start = np.zeros((0, len(cells_in)), dtype=np.int64) if pool is None else pool[:, cells_in]
         try:
             witness = search.run(start)
@@ -129,8 +121,8 @@ def _joined(width: int, proofs: Sequence[tuple[np.ndarray, np.ndarray]], found: 
 class _Search:
     """One connected part: its pool of solutions, and the search for a trio that leaves none."""
 
-    def __init__(self, found: Cells, limits: Limits, claims, ledger, solves: int):
-        self.found, self.limits, self.claims, self.ledger = found, limits, claims, ledger
+    def __init__(self, found: Cells, limits: Limits, solves: int):
+        self.found, self.limits = found, limits
         self.solves, self.steps, self.refuted = solves, 0, False
         self.pool = np.zeros((0, len(found.size)), dtype=np.int64)
         self.blocks, self.block = np.unique(found.block, return_inverse=True)
@@ -147,7 +139,7 @@ class _Search:
         if found.truth is not None:
             self._add(found.truth[None])
         for row in start:
-            if found.feasible(row) and self._claimed(row):
+            if found.feasible(row):
                 self._add(row[None])
         if not len(self.pool):
             first = self._solve(np.zeros_like(found.size), found.size)
@@ -169,12 +161,6 @@ class _Search:
         self.kept.update(row.tobytes() for row in new)
         if new:
             self.pool = np.concatenate([self.pool, new])
-
-    def _claimed(self, counts: np.ndarray) -> bool:
-        if not self.claims:
-            return True
-        answers = self.found.spread(counts, self.ledger.favourable)
-        return all(claim.holds(self.ledger, answers) for claim in self.claims)
 
     def _neighbours(self, base: np.ndarray) -> np.ndarray:
         """Solutions one answer or one exchange of answers away from `base`, a few for each cell and direction."""
@@ -204,10 +190,7 @@ class _Search:
         rows[np.flatnonzero(inner), fewer[inner]] -= 1
         # And one favourable answer fewer, for nothing.
         alone = ((down[:, None] <= -found.matrix) & (-found.matrix <= up[:, None])).all(axis=0) & (base > 0)
-        rows = np.concatenate([rows, base - np.eye(width, dtype=np.int64)[alone]])
-        if self.claims:
-            rows = rows[[self._claimed(row) for row in rows]]
-        return rows
+        return np.concatenate([rows, base - np.eye(width, dtype=np.int64)[alone]])
 
     def _refute(self, cell: int, favourable: bool) -> tuple[tuple[int, int, int], ...] | None:
         """A trio that rules out every solution in which somebody else of `cell` is `favourable`, None if there is none."""
@@ -308,13 +291,6 @@ class _Search:
         """A solution with counts from `low` to `high`, None where there is none. Raises `_GaveUp` at the limits."""
         if (low > high).any():
             return None
-        for turn in range(self.limits.tries if self.claims else 1):
-            row = self._programme(low, high, turn)
-            if row is None or self._claimed(row):
-                return row
-        raise _GaveUp("no other answers were found of which all that is printed is true")
-
-    def _programme(self, low: np.ndarray, high: np.ndarray, turn: int) -> np.ndarray | None:
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import csr_array, eye_array, hstack, vstack
 
@@ -338,9 +314,8 @@ class _Search:
                     hstack([eye, -eye]),
                 ]
             ).tocsr()
-        chance = np.random.default_rng((self.solves, turn))
-        prices = chance.uniform(1, 2, width) if turn == 0 else chance.uniform(0, 2, width)
-        noise = chance.uniform(-1, 1, width) * (0.01 if turn == 0 else 1)
+        chance = np.random.default_rng(self.solves)
+        prices, noise = chance.uniform(1, 2, width), chance.uniform(-0.01, 0.01, width)
         slack = 0.01  # the sums are whole numbers: this keeps the solver's tolerance from losing one
         free = np.full(width, np.inf)
         result = milp(

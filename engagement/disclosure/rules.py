@@ -10,14 +10,12 @@ from fractions import Fraction
 
 SMALLEST_THRESHOLD = 5
 AT_LEAST, AT_MOST, UNCLEAR = "at_least", "at_most", "unclear"
-CHANGE_VERDICTS = ("wider", "narrower", "no clear change", "cannot say")
 
 _BANDS = ((50, "50+"), (30, "30–49"), (20, "20–29"), (15, "15–19"), (10, "10–14"), (5, "5–9"))
 _TOP, _BOTTOM, STEP = 90, 10, 5
 COARSE = (
     10  # the wider step, for groups under 50: two or more numbers of answers print alike even among twenty
 )
-_ALPHA = 0.05
 ENDS_FROM = 10  # below it the two end bands of a printed band of answers would meet
 COARSENESS = ("tens", "broad")
 # Broad classes for groups under 50: thirds, and halves under 15, where a third would hold fewer than four people. Their
@@ -184,41 +182,6 @@ def participation_band(answered: int, invited: int) -> str | None:
     if 3 * answered < invited:
         return "low"
     return "half" if 3 * answered <= 2 * invited else "most"
-
-
-def print_change(
-    delta: float | None,
-    low: float | None,
-    high: float | None,
-    p_adjusted: float | None,
-    capped: bool,
-    words: tuple[str, str, str] = CHANGE_VERDICTS[:3],
-) -> dict[str, str | int | None]:
-    """Printed verdict on the change of a gap, as {"verdict": one of CHANGE_VERDICTS, "points": int or None}.
-
-    `delta`, its 95% interval `low`, `high`: exact fractions, later minus earlier. `p_adjusted`: two-sided, over
-    the family of comparisons. `capped`: any of the shares prints with a cap. "wider" means that leaders
-    moved up against grassroots, whatever the sign of the gap. It takes an interval without 0 and an adjusted p
-    below .05; without interval or p-value: "cannot say". `words` for up, down and neither serve other changes.
-
-    Points, to the nearest 5, only for a clear change between uncapped shares and when they do not round to 0.
-
-    Raises ValueError where the interval does not contain `delta`, or p lies outside [0, 1].
-    """
-    if any(value is None or not math.isfinite(value) for value in (delta, low, high, p_adjusted)):
-        return {"verdict": "cannot say", "points": None}
-    if not low <= delta <= high:
-        raise ValueError("The interval does not contain the change.")
-    if not 0 <= p_adjusted <= 1:
-        raise ValueError("A p-value must lie between 0 and 1.")
-    if p_adjusted >= _ALPHA or low <= 0 <= high:
-        return {"verdict": words[2], "points": None}
-    # Floats of exact fourths and the like: 0.125 must not fall on either side of its tie by rounding error.
-    points = nearest_5(Fraction(delta).limit_denominator(10**9))
-    return {
-        "verdict": words[0] if delta > 0 else words[1],
-        "points": None if capped or points == 0 else points,
-    }
 
 
 def whole(number: int) -> int:

@@ -9,7 +9,7 @@ gives its constraint on those rows; `cells` groups rows that no figure tells apa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -181,21 +181,6 @@ class GapAloneFigure:
 
 
 @dataclass(frozen=True)
-class ChangeFigure:
-    """A printed change of the gap between two rounds, in points to the nearest 5."""
-
-    round: int
-    since: int
-    points: int
-
-    def view(self, ledger: Ledger) -> View:
-        """The exact change within its step; it ties the answers of two rounds together."""
-        parts = _gap_parts(ledger, self.round, 1) + _gap_parts(ledger, self.since, -1)
-        at = Fraction(self.points, 100)
-        return _linear(_name(self), parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
-
-
-@dataclass(frozen=True)
 class SumFigure:
     """A printed weighted sum of answers of two rounds, in points to the nearest 5, such as a part of what moved a total.
 
@@ -217,21 +202,6 @@ class SumFigure:
         ]
         at = Fraction(self.points, 100)
         return _linear(self.name, parts, at - _HALF_STEP, at + _HALF_STEP, len(ledger.person))
-
-
-@dataclass(frozen=True, eq=False)
-class Claim:
-    """Something printed that is no linear constraint, such as a verdict on change since round `since`.
-
-    `holds(ledger, favourable)` says whether answers (rows,) would have printed the same. `split`: the tables that it
-    looks at; within a category of all of them and of the figures, it must not matter whose answers are whose.
-    """
-
-    name: str
-    round: int
-    since: int
-    holds: Callable[[Ledger, np.ndarray], bool]
-    split: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,20 +249,12 @@ class Cells:
         return tuple(np.array(found, dtype=np.int64).reshape(-1, 3).T)
 
 
-def cells(
-    ledger: Ledger,
-    views: Sequence[View],
-    *,
-    steady: str | None = None,
-    known: bool = False,
-    split: Sequence[str] = (),
-) -> Cells:
+def cells(ledger: Ledger, views: Sequence[View], *, steady: str | None = None, known: bool = False) -> Cells:
     """The intruder's unknowns under these views.
 
     `steady`: None, each answer is an unknown of its own; `ASSUMED`, the intruder takes it that nobody who answered in
     several rounds changed their answer, so each person is one unknown; `TRUE`, the intruder knows who did not
-    change, and they are one unknown each. `known`: the ledger's known answers are open to the intruder. `split`: tables whose categories are kept apart although
-    no view tells them apart.
+    change, and they are one unknown each. `known`: the ledger's known answers are open to the intruder.
 
     Raises ValueError where the true answers contradict a view: then it is not what was printed.
     """
@@ -319,12 +281,7 @@ def cells(
     for place, (total, rows) in enumerate(zip(sums, people, strict=True)):
         first = rows[0]
         block = int(ledger.round[first]) if steady is None or int(ledger.person[first]) in changed else WHOLE
-        apart = (
-            tuple((int(ledger.round[row]), *(ledger.tables[name][row] for name in split)) for row in rows)
-            if split
-            else ()
-        )
-        found.setdefault((block, tuple(total), apart), []).append(place)
+        found.setdefault((block, tuple(total)), []).append(place)
     grouped = tuple(tuple(people[place] for place in places) for places in found.values())
     favourable = np.array([sum(always[p] for p in places) for places in found.values()], dtype=np.int64)
     unfavourable = np.array([sum(never[p] for p in places) for places in found.values()], dtype=np.int64)

@@ -9,7 +9,6 @@ from engagement.disclosure import Count, Limits, audit_integer, print_gap_points
 from engagement.disclosure.views import (
     ASSUMED,
     TRUE,
-    Claim,
     CountFigure,
     GapFigure,
     Ledger,
@@ -243,55 +242,6 @@ def test_giving_up_is_unsafe():
     for limits in (Limits(solves=0), Limits(steps=0), Limits(solves=3)):
         verdict = audit_integer(found, limits)
         assert (verdict.safe, verdict.witness) == (False, None) and verdict.why
-
-
-def test_a_claim_rules_out_what_contradicts_it():
-    """A verdict that only the true count bears out exposes a unanimous group that the share alone left open."""
-    base = Ledger(
-        np.arange(10),
-        np.zeros(10, int),
-        np.ones(10, int),
-        np.zeros(10, bool),
-        {"standing": np.array(["leader"] * 10, dtype=object)},
-    )
-    views = [CountFigure(0, "standing", ("leader",), 5, 10).view(base)]
-    found = cells(base, views)
-    assert audit_integer(found).safe
-    telling = Claim("all agreed", 0, 0, lambda ledger, y: y.sum() == 10)
-    verdict = audit_integer(found, claims=[telling], ledger=base)
-    assert not verdict.safe and "no other answers" in verdict.why
-    saying_little = Claim("most agreed", 0, 0, lambda ledger, y: y.sum() >= 5)
-    assert audit_integer(found, claims=[saying_little], ledger=base).safe
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_claims_agree_with_listing(seed):
-    """With a claim on top of the figures, what the audit calls safe no listed trio exposes."""
-    rng = np.random.default_rng(seed)
-    ledger = body(rng, 10)
-    views = printed(ledger, rng)
-    weights = rng.integers(-2, 3, 10)
-    sign = int(np.sign(weights @ ledger.favourable))
-
-    def holds(_, y):
-        return int(np.sign(weights @ y)) == sign
-
-    split = Ledger(
-        ledger.person,
-        ledger.round,
-        ledger.favourable,
-        ledger.known,
-        {**ledger.tables, "weight": weights.astype(object)},
-    )
-    claim = Claim("sign", 0, 0, holds, ("weight",))
-    found = cells(split, views, split=("weight",))
-    verdict = audit_integer(found, Limits(intruder=1), claims=[claim], ledger=split)
-    solutions = possible(ledger, views)
-    solutions = solutions[[holds(None, y) for y in solutions]]
-    if verdict.safe:
-        assert exposed(ledger, solutions, held=1) is None
-    elif verdict.witness is not None:
-        assert witness_is_true(split, found, verdict.witness, solutions)
 
 
 def test_an_exact_arm_beside_its_share_exposes():

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 from engagement.disclosure import (
-    CHANGE_VERDICTS,
     band,
     band_floor,
     participation_band,
     participation_percent,
-    print_change,
     print_share,
     share_cell,
 )
@@ -123,33 +121,3 @@ def test_participation_of_a_practice():
         "most",
     ]
     assert participation_band(4, 4) is None and participation_band(5, 5) == "most"
-
-
-def test_change_verdicts():
-    """A clear change carries points to 5; an unclear, capped or untested one does not."""
-    assert print_change(0.13, 0.02, 0.24, 0.02, False) == {"verdict": "wider", "points": 15}
-    assert print_change(-0.13, -0.24, -0.02, 0.02, False) == {"verdict": "narrower", "points": -15}
-    assert print_change(0.13, 0.02, 0.24, 0.02, True) == {"verdict": "wider", "points": None}
-    assert print_change(0.02, 0.01, 0.03, 0.001, False) == {"verdict": "wider", "points": None}
-    assert print_change(0.13, -0.01, 0.27, 0.06, False) == {"verdict": "no clear change", "points": None}
-    assert print_change(0.13, 0.02, 0.24, 0.05, False)["verdict"] == "no clear change"
-    assert print_change(0.13, None, None, None, False) == {"verdict": "cannot say", "points": None}
-    assert print_change(None, None, None, None, False)["verdict"] == "cannot say"
-    assert print_change(float("nan"), 0.1, 0.2, 0.01, False)["verdict"] == "cannot say"
-    assert print_change(0.6 - 0.475, 0.02, 0.24, 0.02, False)["points"] == 15, "a tie within rounding error"
-
-
-def test_change_verdicts_are_the_published_words():
-    """Whatever the figures, the verdict is one of the four published."""
-    for delta in (-0.3, 0.0, 0.3):
-        for half in (0.1, 0.4):
-            for p in (0.01, 0.5):
-                assert print_change(delta, delta - half, delta + half, p, False)["verdict"] in CHANGE_VERDICTS
-
-
-def test_change_refuses_contradictions():
-    """An interval that leaves its change out, or a p-value above 1, is an error of the caller."""
-    with pytest.raises(ValueError, match="interval"):
-        print_change(0.5, 0.1, 0.2, 0.01, False)
-    with pytest.raises(ValueError, match="p-value"):
-        print_change(0.15, 0.1, 0.2, 1.5, False)

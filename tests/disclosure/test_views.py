@@ -14,12 +14,12 @@ from engagement.disclosure.views import (
     ASSUMED,
     TRUE,
     WHOLE,
-    ChangeFigure,
     CountFigure,
     GapAloneFigure,
     GapFigure,
     Ledger,
     ShareFigure,
+    SumFigure,
     WeightedFigure,
     cells,
 )
@@ -96,22 +96,30 @@ def test_weighted_shares_tell_weight_classes_apart():
     assert sorted(cells(base, [view]).size.tolist()) == [4, 6]
 
 
-def test_a_printed_change_ties_two_rounds_together():
-    """Change points hold of exactly the answers of both rounds whose exact change rounds to them."""
+def test_a_printed_sum_ties_two_rounds_together():
+    """A sum over two rounds holds of exactly the answers whose exact sum rounds to it."""
     rng = np.random.default_rng(1)
+    weights = (
+        (1, "leader", Fraction(1, 8)),
+        (0, "leader", Fraction(-1, 4)),
+        (1, "grassroots", Fraction(1, 12)),
+    )
 
-    def change(y):
-        shares = [Fraction(int(part.sum()), len(part)) for part in np.split(y, [4, 10, 14])]
-        return nearest_5((shares[2] - shares[3]) - (shares[0] - shares[1]))
+    def points(y):
+        was, _, leaders, others = np.split(y, [4, 10, 14])
+        exact = (
+            Fraction(int(leaders.sum()), 8) - Fraction(int(was.sum()), 4) + Fraction(int(others.sum()), 12)
+        )
+        return nearest_5(exact)
 
     base = ledger(4, 6, rng.integers(0, 2, 20), rounds=2)
-    view = ChangeFigure(1, 0, change(base.favourable)).view(base)
+    view = SumFigure("part", 1, 0, "standing", weights, points(base.favourable)).view(base)
     alike = 0
     for _ in range(400):
         other = rng.integers(0, 2, 20)
-        assert view.holds(other) == (change(other) == change(base.favourable))
+        assert view.holds(other) == (points(other) == points(base.favourable))
         alike += view.holds(other)
-    assert alike > 10
+    assert 10 < alike < 390
     assert set(cells(base, [view]).block.tolist()) == {0, 1}
 
 
