@@ -201,7 +201,10 @@ def retry(session: Session, actor: Actor, body_id: int, letter_id: str) -> None:
     letter = session.get(DeadLetter, letter_id)
     if letter is None or letter.body_id != body_id:
         raise NotFound("This mail is not on the list any more.")
-    outbox.send_again(session, letter.round_id, member_id=letter.member_id, account_id=letter.account_id)
+    if letter.letter_id is not None:
+        outbox.send_letter_again(session, letter.letter_id, letter.member_id)
+    else:
+        outbox.send_again(session, letter.round_id, member_id=letter.member_id, account_id=letter.account_id)
     session.delete(letter)
     session.flush()
     audit.record(session, actor, "mail.retry", body_id)

@@ -129,14 +129,22 @@ def due(now: datetime, quiet_bodies: list[int]):
 
     Reminders of `quiet_bodies` stay where they are, and so does all mail of a round that is paused.
     """
-    paused = select(Round.id).where(Round.state == "open", Round.paused_at.is_not(None))
-    ready = or_(
-        and_(_messages.c.state == "waiting", _messages.c.due_at <= now),
-        and_(_messages.c.state == "leased", _messages.c.until < now),
-    ) & _messages.c.round_id.not_in(paused)
+    ready = and_(
+        or_(
+            and_(_messages.c.state == "waiting", _messages.c.due_at <= now),
+            and_(_messages.c.state == "leased", _messages.c.until < now),
+        ),
+        _not_paused(),
+    )
     if quiet_bodies:
         ready &= or_(_messages.c.kind != "reminder", _messages.c.body_id.not_in(quiet_bodies))
     return ready
+
+
+def _not_paused():
+    """The condition of a message of no round, or of one that is not paused."""
+    paused = select(Round.id).where(Round.state == "open", Round.paused_at.is_not(None))
+    return or_(_messages.c.round_id.is_(None), _messages.c.round_id.not_in(paused))
 
 
 def any_due(now: datetime, quiet_bodies: list[int]):
@@ -149,13 +157,12 @@ def oldest(session: Session) -> datetime | None:
 
     Reminders wait over quiet days, and all mail of a round while it is paused; neither counts.
     """
-    paused = select(Round.id).where(Round.state == "open", Round.paused_at.is_not(None))
     return session.exec(
         select(func.min(Message.due_at)).where(
             Message.state != "done",
             Message.kind != "reminder",
             Message.due_at <= clock.now(),
-            Message.round_id.not_in(paused),
+            _not_paused(),
         )
     ).one()
 
@@ -240,12 +247,14 @@ def give_up(session: Session, message: Message, address: str, reason: str) -> bo
         delete(DeadLetter.__table__).where(
             *(DeadLetter.__table__.c[name] == value for name, value in person.items() if value is not None),
             DeadLetter.__table__.c.round_id == message.round_id,
+            DeadLetter.__table__.c.letter_id == message.letter_id,
         )
     )
     session.add(
         DeadLetter(
             body_id=message.body_id,
             round_id=message.round_id,
+            letter_id=message.letter_id,
             address=address or "unknown",
             reason=reason[:300],
             **person,
@@ -306,3 +315,18 @@ def send_again(
         .where(_messages.c.id == newest, _messages.c.state == "done")
         .values(state="waiting", due_at=clock.now())
     )
+
+
+def send_letter_again(session: Session, letter_id: int, member_id: int) -> None:
+    """Put a person's letter back into the outbox. Raises `Conflict` when it is not kept any more, or on its way."""
+    found = session.execute(
+        update(_messages)
+        .where(
+            _messages.c.letter_id == letter_id,
+            _messages.c.member_id == member_id,
+            _messages.c.state == "done",
+        )
+        .values(state="waiting", due_at=clock.now())
+    )
+    if found.rowcount == 0:
+        raise Conflict("This message is not left to send: it is on its way already, or too old.")

@@ -16,13 +16,15 @@ from engagement.models.base import UtcTime, one_of, random_id
 
 MEMBER_KINDS = ("invitation", "reminder", "amendment", "link", "published")
 STAFF_KINDS = ("results", "widened")
+# The kinds of mail that a round sends by itself.
 MESSAGE_KINDS = MEMBER_KINDS + STAFF_KINDS
+LETTER = "letter"
 MESSAGE_STATES = ("waiting", "leased", "done")
 OPT_OUTS = ("reminders", "all")
 
 
 class Message(SQLModel, table=True):
-    """One mail to one person, at most once. `done` is the one end: sent, left out or given up.
+    """One mail to one person, of a round or of a letter, at most once. `done` is the one end: sent, left out or given up.
 
     `attempts` counts how often it was taken up; it, the times and the holder are cleared at the end.
     """
@@ -30,7 +32,10 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("round_id", "kind", "number", "member_id"),
         UniqueConstraint("round_id", "kind", "number", "account_id"),
-        CheckConstraint(one_of("kind", MESSAGE_KINDS), name="kind"),
+        UniqueConstraint("letter_id", "member_id"),
+        CheckConstraint(one_of("kind", (*MESSAGE_KINDS, LETTER)), name="kind"),
+        CheckConstraint("(round_id IS NULL) <> (letter_id IS NULL)", name="one_reason"),
+        CheckConstraint("(kind = 'letter') = (letter_id IS NOT NULL)", name="letter_kind"),
         CheckConstraint(one_of("state", MESSAGE_STATES), name="state"),
         CheckConstraint("(member_id IS NULL) <> (account_id IS NULL)", name="one_person"),
         CheckConstraint(
@@ -41,7 +46,8 @@ class Message(SQLModel, table=True):
 
     id: str = Field(default_factory=random_id, max_length=32, primary_key=True)
     body_id: int = Field(foreign_key="body.id", index=True)
-    round_id: int = Field(foreign_key="round.id", index=True)
+    round_id: int | None = Field(default=None, foreign_key="round.id", index=True)
+    letter_id: int | None = Field(default=None, foreign_key="letter.id", index=True)
     kind: str = Field(max_length=12)
     number: int = 1
     member_id: int | None = Field(default=None, foreign_key="member.id")
@@ -67,18 +73,21 @@ class Mailing(SQLModel, table=True):
 
 
 class DeadLetter(SQLModel, table=True):
-    """A person to whom a mail of a round could not be sent. Says neither which mail nor when."""
+    """A person to whom a mail of a round, or a letter, could not be sent. Says of a round neither which mail nor when."""
 
     __tablename__ = "dead_letter"
     __table_args__ = (
         UniqueConstraint("round_id", "member_id"),
         UniqueConstraint("round_id", "account_id"),
+        UniqueConstraint("letter_id", "member_id"),
+        CheckConstraint("(round_id IS NULL) <> (letter_id IS NULL)", name="one_reason"),
         CheckConstraint("(member_id IS NULL) <> (account_id IS NULL)", name="one_person"),
     )
 
     id: str = Field(default_factory=random_id, max_length=32, primary_key=True)
     body_id: int = Field(foreign_key="body.id", index=True)
-    round_id: int = Field(foreign_key="round.id", index=True)
+    round_id: int | None = Field(default=None, foreign_key="round.id", index=True)
+    letter_id: int | None = Field(default=None, foreign_key="letter.id", index=True)
     member_id: int | None = Field(default=None, foreign_key="member.id")
     account_id: int | None = Field(default=None, foreign_key="account.id")
     address: str = Field(max_length=254)
@@ -94,7 +103,7 @@ class Bounce(SQLModel, table=True):
 
 
 class OptOut(SQLModel, table=True):
-    """A member who wants no reminders, or no mail at all."""
+    """A member who wants no reminders and no letters, or no mail at all."""
 
     __tablename__ = "opt_out"
     __table_args__ = (CheckConstraint(one_of("scope", OPT_OUTS), name="scope"),)
