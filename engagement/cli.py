@@ -798,10 +798,15 @@ def cmd_practices(args, context: Context) -> int:
 def cmd_effect(args, context: Context) -> int:
     from dataclasses import asdict
 
+    from engagement.assessments import build
     from engagement.outreach import evaluation
 
     with context.database.reading() as session:
         body = context.body(session, args.body)
+    # Past answers can be compared as soon as they are imported, before the worker has come to it.
+    build.ensure(context.database, body.id)
+    evaluation.ensure(context.database, body.id)
+    with context.database.reading() as session:
         found = evaluation.evaluate(session, context.actor, body.id, visits=args.visits)
     say(args, asdict(found), "\n".join(evaluation.lines(found)))
     return 0

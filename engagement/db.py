@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session
 
 from engagement import clock
@@ -160,11 +159,6 @@ CHANGES = frozenset(
 )
 _open: dict[str, Database] = {}
 _serving = WHOLE
-
-
-def denied(error: DatabaseError) -> bool:
-    """Whether the database refused because this role may not read or change answers."""
-    return any(word in str(error.orig) for word in ("prohibited", "not authorized", "permission denied"))
 
 
 def serve_as(role: str) -> None:

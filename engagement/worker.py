@@ -27,6 +27,7 @@ from engagement.intake import mix
 from engagement.intake.keys import Keys
 from engagement.messaging.post import Post
 from engagement.models import Assessment, Lease, Round
+from engagement.outreach import basis
 from engagement.rounds import autopilot, lifecycle, opening, verbs
 from engagement.vitals import Heart
 
@@ -40,6 +41,8 @@ LEASE_LENGTH = timedelta(minutes=10)
 LINKS_KEPT = timedelta(hours=24)
 # How long a round in trouble is left alone before it is tried again.
 REST = timedelta(minutes=1)
+# How often it is looked whether an evaluation of outreach rests on something new.
+LOOK = timedelta(seconds=30)
 PAUSE = 2.0
 UNEXPECTED = "An unexpected error stopped the worker; its log says more. It tries again every minute."
 
@@ -54,12 +57,19 @@ class Worker:
         self.checker = checker
         self._resting: dict[int, datetime] = {}
         self._unwell: dict[int, datetime] = {}
-        self._tired = datetime.min.replace(tzinfo=UTC)
+        self._unjudged: dict[int, datetime] = {}
+        self._tired = self._looked = datetime.min.replace(tzinfo=UTC)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def run_once(self) -> int:
         """Do all that is due and return how many steps were done; 0 also when another worker holds the lease."""
-        wanted = self._due() or self._unassessed() or self._programmes() or self._uncompared()
+        wanted = (
+            self._due()
+            or self._unassessed()
+            or self._programmes()
+            or self._unevaluated()
+            or self._uncompared()
+        )
         if not wanted or not self._take_lease():
             return 0
         done = 0
@@ -70,6 +80,9 @@ class Worker:
                 self._take_lease()
             for body_id in self._unassessed():
                 done += self._assess(body_id)
+                self._take_lease()
+            for body_id in self._unevaluated():
+                done += self._evaluate(body_id)
                 self._take_lease()
             if self._uncompared():
                 done += self._compare()
@@ -155,7 +168,33 @@ class Worker:
             log.exception("the assessment of body %s is stuck", body_id)
         if not made:
             self._unwell[body_id] = clock.now() + REST
+        self._looked = datetime.min.replace(tzinfo=UTC)
         return made
+
+    def _unevaluated(self) -> list[int]:
+        """The bodies whose evaluation of outreach rests on something new, looked for now and then: visits are few."""
+        now = clock.now()
+        # A clock that was set back must not put it off for as long as it was set back.
+        if self._looked <= now < self._looked + LOOK:
+            return []
+        with self.database.reading() as session:
+            found = [body_id for body_id in basis.waiting(session) if self._unjudged.get(body_id, now) <= now]
+        if not found:
+            self._looked = now
+        return found
+
+    def _evaluate(self, body_id: int) -> int:
+        """Work out what a body's outreach achieved. Trouble is logged and holds nothing else up."""
+        from engagement.outreach import evaluation  # brings numpy, which the app's start should not wait for
+
+        made = False
+        try:
+            made = evaluation.ensure(self.database, body_id)
+        except Exception:
+            log.exception("the evaluation of outreach of body %s is stuck", body_id)
+        if not made:
+            self._unjudged[body_id] = clock.now() + REST
+        return int(made)
 
     def _uncompared(self) -> list[int]:
         """The bodies with an ask that was not compared with the others yet."""

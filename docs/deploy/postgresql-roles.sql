@@ -57,6 +57,7 @@ GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO engagement_backup;
 REVOKE ALL ON response, sealed_answer FROM engagement_app;
 GRANT INSERT ON sealed_answer TO engagement_app;
 REVOKE INSERT, DELETE ON participation FROM engagement_app;
-REVOKE INSERT, UPDATE, DELETE ON practice_participation, comment, assessment, alembic_version FROM engagement_app;
-REVOKE UPDATE, DELETE ON audit_entry, release, round_amendment FROM engagement_app, engagement_worker;
+REVOKE INSERT, UPDATE, DELETE ON practice_participation, comment, assessment, outreach_evaluation, alembic_version
+    FROM engagement_app;
+REVOKE UPDATE, DELETE ON audit_entry, release, round_amendment, outreach_evaluation FROM engagement_app, engagement_worker;
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM engagement_worker;

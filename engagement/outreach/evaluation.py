@@ -1,30 +1,38 @@
 """Did it work? What the practices that were visited did beyond their own forecast, against those that were not.
 
-Computed when it is asked for, from what the stored assessments rest on: participation of closed rounds, and answers that
-may count towards their practice. What is said is as rough as an assessment: shares to 5 percentage points, scores to
+Worked out once for all that it rests on (`engagement.outreach.basis`), by the worker or at the command line, from what
+assessments rest on: participation of closed rounds, and answers that may count towards their practice. Pages may read
+no answer and read what is stored. What is said is as rough as an assessment: shares to 5 percentage points, scores to
 0.1, interval ends rounded outwards, numbers of people in bands, and nothing on fewer than five practices a side.
+
+The content: {"software", "said": {…`Evaluation` without its power…}, "power": {measure: {"practices", "variance"}},
+"effects": {measure: {"estimate", "se", "treated", "others"}}}.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-from engagement import db
-from engagement.access import READERS, Actor
+from engagement import __version__, clock
+from engagement.access import READERS, Actor, audit
+from engagement.access.audit import canonical, sha256
 from engagement.assessments import gather, read
 from engagement.assessments.figures import POINTS, PROBABILITY
-from engagement.clock import show_date
+from engagement.clock import show_date, show_instant
+from engagement.db import Database
 from engagement.disclosure.rules import band
 from engagement.errors import Conflict, NotFound
-from engagement.models import Body, Round
-from engagement.outreach import order
+from engagement.models import Body, OutreachEvaluation, Round
+from engagement.outreach import basis, order
+from engagement.outreach.basis import FEWEST_ROUNDS
 from engagement.outreach.contacts import treated as treated_between
 from engagement.risk import effect
 from engagement.risk.effect import FEWEST, MEASURES, SCORE, SHARE, Measure
@@ -34,7 +42,6 @@ from engagement.roster.standing import read_practices
 from engagement.words import words_of
 
 VISITS = 8
-FEWEST_ROUNDS = 3
 # Two effects say next to nothing of how far effects differ: their interval would reach from one end to the other.
 POOLED_FROM = 3
 STEPS = {SHARE: PROBABILITY, SCORE: POINTS}
@@ -81,7 +88,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What can be said of outreach between the two newest assessed rounds, `after` and `before`, None before the third round.
+    """What can be said of outreach between the two newest assessed rounds, `after` and `before`, None before the third round
+    and while it is being worked out.
 
     `figures`: against the forecast, both measures; `lot`: by the drawn order, for which `order` says how it was drawn and
     kept to, empty without one; `rounds`: all rounds so far together, empty where fewer than three can be judged. `power`:
@@ -101,27 +109,24 @@ class Evaluation:
     power: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Together:
+    """Several bodies taken together. `why`: why there is no figure, and which bodies are not in it yet; None otherwise."""
+
+    figures: tuple[Figure, ...]
+    why: str | None
+
+
 def evaluate(session: Session, actor: Actor, body_id: int, *, visits: int = VISITS) -> Evaluation:
     """Whether visits between the two newest assessed rounds did anything, and what `visits` before the next could show.
 
-    For everybody who may read the body's results: no practice is named. Raises `Conflict` where this process may not
-    read closed answers, which the comparison is worked from.
+    For everybody who may read the body's results: no practice is named. Reads what is stored and nothing else; where that
+    no longer holds it says so and gives no figure. Raises `Conflict` for what does not match its hash.
     """
     actor.require(body_id, *READERS)
-    try:
-        return _evaluate(session, actor, body_id, visits)
-    except DatabaseError as refused:
-        if not db.denied(refused):
-            raise
-        raise Conflict(
-            "This is worked out from closed answers, which the app may not read. The operator gets it at the command line:"
-        ) from refused
-
-
-def _evaluate(session: Session, actor: Actor, body_id: int, visits: int) -> Evaluation:
     words = words_of(session.get(Body, body_id).words)
-    seen = _seen(session, actor, body_id)
-    if seen is None:
+    wanted = basis.now(session, [body_id])
+    if not wanted:
         return Evaluation(
             after=None,
             before=None,
@@ -129,30 +134,39 @@ def _evaluate(session: Session, actor: Actor, body_id: int, visits: int) -> Eval
             why="Whether visits work can be asked from the third round on: two to forecast from, and one to compare.",
             power=(_alone(words),),
         )
-    regression = REGRESSION.format(Practices=words["practices"].capitalize())
-    after, before = seen.numbers[seen.last - 1], seen.numbers[seen.last]
-    common = {"after": after, "before": before, "regression": regression}
-    if why := seen.why_not(seen.last, words):
-        like = seen.newest_comparable(words)
-        power = _power(seen.gap(like, words).measures, visits, words) if like else (_alone(words),)
-        return Evaluation(headline="No figure for the last round", why=why, power=power, **common)
-    gap = seen.gap(seen.last, words)
-    drawn = order.held(session, body_id, after)
-    opened = drawn is not None and drawn.opened_at is not None
-    lot = _by_lot(gap, drawn) if opened else ()
-    enough = gap.visited.sum() >= FEWEST
-    figures = tuple(gap.against_forecast(name) for name in MEASURES) if enough else ()
-    return Evaluation(
-        headline=_headline(lot or figures),
-        why=None if lot or enough else _few_met(int(gap.visited.sum()), after, before, words),
-        figures=figures,
-        lot=lot,
-        order=_order_words(drawn, gap) if opened else (),
-        rounds=_over_rounds(seen, words),
-        changes=tuple(change for figure in figures if (change := _change(figure, gap))),
-        power=_power(gap.measures, visits, words),
-        **common,
-    )
+    content = _stored(session, wanted).get(body_id)
+    if content is None:
+        return _waiting(session, body_id, words)
+    return _from_json(content["said"], _power(content["power"], visits, words))
+
+
+def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> Together:
+    """The newest effects of several bodies together, from what is stored; no figure where fewer than three bodies have one.
+
+    Raises as `actor.require` for a body that the actor may not read, and as `evaluate`.
+    """
+    for body_id in body_ids:
+        actor.require(body_id, *READERS)
+    wanted = basis.now(session, body_ids)
+    contents = _stored(session, wanted)
+    found = {
+        name: [
+            # Pooling asks for no more than what is stored.
+            effect.Effect(**content["effects"][name], df=math.nan, low=math.nan, high=math.nan)
+            for content in contents.values()
+            if name in content["effects"]
+        ]
+        for name in MEASURES
+    }
+    figures = tuple(_pooled(name, BODIES, each) for name, each in found.items() if len(each) >= POOLED_FROM)
+    why = []
+    if not figures:
+        why.append(
+            f"Together there is a figure from {POOLED_FROM} bodies on whose last visits can be judged."
+        )
+    if late := len(wanted) - len(contents):
+        why.append(f"{late} of {len(body_ids)} bodies {'are' if late > 1 else 'is'} still being worked out.")
+    return Together(figures, " ".join(why) or None)
 
 
 def lines(said: Evaluation) -> list[str]:
@@ -171,23 +185,137 @@ def lines(said: Evaluation) -> list[str]:
     ]
 
 
-def pooled(session: Session, actor: Actor, body_ids: Sequence[int]) -> tuple[Figure, ...]:
-    """The newest effects of several bodies together; empty where fewer than three bodies have one.
+# --- what is stored ---------------------------------------------------------------------------------------------
 
-    Raises as `actor.require` for a body that the actor may not read.
+
+def ensure(database: Database, body_id: int) -> bool:
+    """Store what can be said of a body's outreach now, unless it is there; returns whether it was stored.
+
+    For a process that may read closed answers. Safe to repeat, and with two at it.
     """
-    found: dict[str, list[effect.Effect]] = {name: [] for name in MEASURES}
-    words = words_of(None)
-    for body_id in body_ids:
-        actor.require(body_id, *READERS)
-        seen = _seen(session, actor, body_id)
-        if seen is None or seen.why_not(seen.last, words) or seen.visited[:, seen.last].sum() < FEWEST:
-            continue
-        gap = seen.gap(seen.last, words)
-        for name in MEASURES:
-            if (one := gap.effect(name)) is not None:
-                found[name].append(one)
-    return tuple(_pooled(name, BODIES, each) for name, each in found.items() if len(each) >= POOLED_FROM)
+    with database.reading() as session:
+        wanted = basis.now(session, [body_id])
+        if not wanted or _stored(session, wanted):
+            return False
+        content = work_out(session, body_id)
+        # PostgreSQL shows every query what is newest: this is what was so from the first of them to the last.
+        if basis.now(session, [body_id]) != wanted:
+            return False
+    text = canonical(content)
+    made = OutreachEvaluation(
+        body_id=body_id,
+        basis=wanted[body_id],
+        content=text,
+        content_hash=sha256(text),
+        created_at=clock.now(),
+    )
+    try:
+        with database.session() as session:
+            session.add(made)
+            session.flush()
+            audit.record(
+                session,
+                Actor.worker(),
+                "outreach.evaluation",
+                body_id,
+                basis=made.basis,
+                content=made.content_hash,
+            )
+    except IntegrityError:
+        with database.reading() as session:
+            if not _stored(session, wanted):
+                raise
+        return False
+    return True
+
+
+def work_out(session: Session, body_id: int) -> dict[str, Any]:
+    """What can be said of a body's outreach, as it is stored. Raises `Conflict` before the third assessed round."""
+    words = words_of(session.get(Body, body_id).words)
+    seen = _seen(session, body_id)
+    comparable = seen.newest_comparable(words)
+    like = None if comparable is None else seen.gap(comparable, words)
+    newest = like if comparable == seen.last else None
+    said = asdict(_evaluate(session, body_id, seen, newest, words))
+    del said["power"]
+    return {
+        "software": __version__,
+        "said": said,
+        "power": {name: _variance(measure) for name, measure in like.measures.items()} if like else {},
+        "effects": _effects(newest) if newest else {},
+    }
+
+
+def _variance(measure: Measure) -> dict[str, Any]:
+    """What the power of any number of visits is worked out from: the practices that something can be seen of, and the
+    harmonic mean of the variances of their surprises. Each variance by itself would say how many agreed to count there."""
+    seen = measure.variance[np.isfinite(measure.variance)]
+    return {"practices": len(seen), "variance": _figures(1 / (1 / seen).mean(), 3) if len(seen) else None}
+
+
+def _effects(gap: _Gap) -> dict[str, dict[str, Any]]:
+    """The effects that bodies are pooled from. They are finer than what is printed and are never printed themselves; finer
+    still, and the answers behind a score might be reckoned back from them. What is lost lies far below the standard error."""
+    found = {name: gap.effect(name) for name in MEASURES}
+    return {
+        name: {
+            "estimate": round(one.estimate, 2),
+            "se": _figures(one.se, 2),
+            "treated": one.treated,
+            "others": one.others,
+        }
+        for name, one in found.items()
+        if one is not None
+    }
+
+
+def _figures(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _stored(session: Session, wanted: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    """The content stored for each body, where it rests on what is `wanted`. Raises `Conflict` for one that was changed."""
+    rows = session.exec(
+        select(OutreachEvaluation).where(
+            OutreachEvaluation.body_id.in_(list(wanted)), OutreachEvaluation.basis.in_(list(wanted.values()))
+        )
+    )
+    return {row.body_id: _checked(row) for row in rows if wanted[row.body_id] == row.basis}
+
+
+def _checked(row: OutreachEvaluation) -> dict[str, Any]:
+    if sha256(row.content) != row.content_hash:
+        raise Conflict(
+            "A comparison of visits does not match its hash and is not shown. Tell the data protection officer."
+        )
+    return json.loads(row.content)
+
+
+def _from_json(said: Mapping[str, Any], power: tuple[str, ...]) -> Evaluation:
+    figures = {name: tuple(Figure(**each) for each in said[name]) for name in ("figures", "lot", "rounds")}
+    changes = tuple(Change(**each) for each in said["changes"])
+    return Evaluation(
+        **{**said, **figures, "changes": changes, "order": tuple(said["order"]), "power": power}
+    )
+
+
+def _waiting(session: Session, body_id: int, words: Mapping[str, str]) -> Evaluation:
+    """What is said until the worker has come to it."""
+    last = session.exec(
+        select(OutreachEvaluation.created_at)
+        .where(OutreachEvaluation.body_id == body_id)
+        .order_by(OutreachEvaluation.id.desc())
+        .limit(1)
+    ).first()
+    before = f" What was worked out on {show_instant(last)} no longer holds." if last else ""
+    return Evaluation(
+        after=None,
+        before=None,
+        headline="Being worked out",
+        why=f"The rounds, or the visits between them, have changed.{before} Look again in a minute; if this stays, the operator "
+        "should see whether the worker runs.",
+        power=(_alone(words),),
+    )
 
 
 # --- what is read -----------------------------------------------------------------------------------------------
@@ -259,11 +387,11 @@ class _Gap:
         return _figure(self, name, FORECAST, self.effect(name), self.visited, self.measures[name].known)
 
 
-def _seen(session: Session, actor: Actor, body_id: int) -> _Seen | None:
-    """All that is read, None before the third assessed round."""
-    contents = read.history(session, actor, body_id)
+def _seen(session: Session, body_id: int) -> _Seen:
+    """All that is read. Raises `Conflict` before the third assessed round."""
+    contents = read.history(session, Actor.worker(), body_id)
     if len(contents) < FEWEST_ROUNDS:
-        return None
+        raise Conflict("Whether visits work can be asked from the third round on.")
     numbers = tuple(content["round"]["number"] for content in contents)
     by_number = {
         round_.number: round_
@@ -290,7 +418,38 @@ def _met(session: Session, body_id: int, after: int, before: int) -> Mapping[str
         return {}
 
 
-# --- figures ----------------------------------------------------------------------------------------------------
+# --- what is said -----------------------------------------------------------------------------------------------
+
+
+def _evaluate(
+    session: Session, body_id: int, seen: _Seen, gap: _Gap | None, words: Mapping[str, str]
+) -> Evaluation:
+    """What can be said, without the power, which depends on how many visits somebody asks about. `gap`: the newest round with
+    the visits before it, None where it cannot be compared."""
+    after, before = seen.numbers[seen.last - 1], seen.numbers[seen.last]
+    common = {
+        "after": after,
+        "before": before,
+        "regression": REGRESSION.format(Practices=words["practices"].capitalize()),
+    }
+    if gap is None:
+        why = seen.why_not(seen.last, words)
+        return Evaluation(headline="No figure for the last round", why=why, **common)
+    drawn = order.held(session, body_id, after)
+    opened = drawn is not None and drawn.opened_at is not None
+    lot = _by_lot(gap, drawn) if opened else ()
+    enough = gap.visited.sum() >= FEWEST
+    figures = tuple(gap.against_forecast(name) for name in MEASURES) if enough else ()
+    return Evaluation(
+        headline=_headline(lot or figures),
+        why=None if lot or enough else _few_met(int(gap.visited.sum()), after, before, words),
+        figures=figures,
+        lot=lot,
+        order=_order_words(drawn, gap) if opened else (),
+        rounds=_over_rounds(seen, words),
+        changes=tuple(change for figure in figures if (change := _change(figure, gap))),
+        **common,
+    )
 
 
 def _figure(
@@ -459,9 +618,16 @@ def _alone(words: Mapping[str, str]) -> str:
     return f"One {words['body']} alone can hardly prove that its visits work; several together can."
 
 
-def _power(measures: Mapping[str, Measure], visits: int, words: Mapping[str, str]) -> tuple[str, ...]:
-    """What so many visits could show, if as many people answer as last time."""
-    found = {name: power for name in MEASURES if (power := effect.power(measures[name].variance, visits))}
+def _power(kept: Mapping[str, Mapping], visits: int, words: Mapping[str, str]) -> tuple[str, ...]:
+    """What so many visits could show, if as many people answer as last time. `kept`: of each measure what `_variance` gives,
+    nothing where no two rounds could be compared."""
+    if not kept:
+        return (_alone(words),)
+    found = {
+        name: power
+        for name in MEASURES
+        if (power := effect.power(np.full(kept[name]["practices"], kept[name]["variance"]), visits))
+    }
     if SHARE not in found:
         return (
             f"{visits} visits are too few, or too many beside those left out, for any comparison: it takes {FEWEST} "

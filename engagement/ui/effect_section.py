@@ -11,7 +11,6 @@ import streamlit as st
 from engagement.access import READERS, Role
 from engagement.assessments import read
 from engagement.clock import show_date
-from engagement.errors import Conflict
 from engagement.outreach import evaluation, order
 from engagement.outreach.contacts import MET
 from engagement.outreach.evaluation import BODIES, FORECAST, LOT, NAMES, ROUNDS, Change, Evaluation, Figure
@@ -47,23 +46,15 @@ def section(here: Current, found: Outreach | None = None) -> None:
         key=VISITS_KEY,
     )
     bodies = [body.id for body in frame_tools.bodies_of(here) if here.actor.may(body.id, *READERS)]
-    # Reading all bodies takes a while, so only where somebody asks for it.
     asked = len(bodies) >= evaluation.POOLED_FROM and st.toggle(
         f"Take my {len(bodies)} bodies together too", key="effect_together"
     )
-    try:
-        with here.database.reading() as session:
-            said = evaluation.evaluate(session, here.actor, here.body.id, visits=visits)
-            together = evaluation.pooled(session, here.actor, bodies) if asked else ()
-    except Conflict as refused:
-        st.text(str(refused))
-        st.code(f"engagement effect --visits {visits}", language=None)
-    else:
-        if asked and not together:
-            st.text(
-                f"Together there is a figure from {evaluation.POOLED_FROM} bodies on whose last visits can be judged."
-            )
-        draw(said, together)
+    with here.database.reading() as session:
+        said = evaluation.evaluate(session, here.actor, here.body.id, visits=visits)
+        together = evaluation.pooled(session, here.actor, bodies) if asked else None
+    if together and together.why:
+        st.text(together.why)
+    draw(said, together.figures if together else ())
     if found is not None and here.actor.may(here.body.id, Role.LEAD):
         drawn_order(found, visits)
 

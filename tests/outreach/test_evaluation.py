@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
+from engagement import clock, db
 from engagement.access import Actor, Role
-from engagement.errors import NotFound
+from engagement.access.audit import canonical
+from engagement.assessments import build, gather
+from engagement.errors import Conflict, NotFound
+from engagement.models import OutreachEvaluation, Practice
 from engagement.outreach import contacts, evaluation, order
+from engagement.risk import effect
 from engagement.words import DEFAULTS
+from engagement.worker import Worker
 from tests.assessments.conftest import ITEMS, Invented, installed, ref  # noqa: F401
+from tests.protection.test_app_role import apply_roles, as_user
 from tests.support import OPERATOR
 
 PRACTICES = 24
@@ -27,8 +38,9 @@ def met(installed, body_id: int, codes, day: date) -> None:  # noqa: F811
 
 
 def evaluate(installed, body_id: int, actor=OPERATOR, **options):  # noqa: F811
-    """The evaluation of a body."""
-    installed.assessed(body_id)
+    """The evaluation of a body, worked out first where it is not stored."""
+    build.ensure(installed.database, body_id)
+    evaluation.ensure(installed.database, body_id)
     with installed.database.reading() as session:
         return evaluation.evaluate(session, actor, body_id, **options)
 
@@ -127,21 +139,27 @@ def test_rounds_and_bodies_are_taken_together(installed, monkeypatch):  # noqa: 
             )
         bodies.append(body_id)
         assert evaluate(installed, body_id).rounds == ()
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, installed.database.reading() as session:
             patch.setattr(evaluation, "POOLED_FROM", 2)
-            found = evaluate(installed, body_id)
-        assert {each.by for each in found.rounds} == {"rounds"}
-        assert "2 rounds together" in found.rounds[0].text
-        assert found.rounds[0].treated >= 10
+            rounds = evaluation.work_out(session, body_id)["said"]["rounds"]
+        assert {each["by"] for each in rounds} == {"rounds"}
+        assert "2 rounds together" in rounds[0]["text"]
+        assert rounds[0]["treated"] >= 10
     with installed.database.reading() as session:
-        assert evaluation.pooled(session, OPERATOR, bodies) == ()
+        none = evaluation.pooled(session, OPERATOR, bodies)
+        assert none.figures == () and "from 3 bodies" in none.why
         monkeypatch.setattr(evaluation, "POOLED_FROM", 2)
-        figures = evaluation.pooled(session, OPERATOR, bodies)
-        assert figures[0].measure == "share" and figures[0].treated >= 10
-        assert all(each.by == "bodies" and "2 bodies together" in each.text for each in figures)
-        assert evaluation.pooled(session, OPERATOR, bodies[:1]) == ()
+        found = evaluation.pooled(session, OPERATOR, bodies)
+        assert found.why is None
+        assert found.figures[0].measure == "share" and found.figures[0].treated >= 10
+        assert all(each.by == "bodies" and "2 bodies together" in each.text for each in found.figures)
+        assert evaluation.pooled(session, OPERATOR, bodies[:1]).figures == ()
         with pytest.raises(NotFound):
             evaluation.pooled(session, Actor("s", frozenset({(bodies[0], Role.LEAD)})), bodies)
+    met(installed, bodies[0], ["P001"], date(2012, 9, 2))
+    with installed.database.reading() as session:
+        found = evaluation.pooled(session, OPERATOR, bodies)
+        assert found.figures == () and "1 of 2 bodies is still being worked out" in found.why
 
 
 def test_rounds_that_asked_otherwise_are_not_compared():
@@ -157,3 +175,149 @@ def test_rounds_that_asked_otherwise_are_not_compared():
     rounds.rounds = (confidential, confidential, view, anonymous)
     assert "Rounds 2 and 4 asked in different ways" in seen.why_not(2, DEFAULTS)
     assert "in an anonymous round nobody knows which practice" in seen.why_not(3, DEFAULTS)
+
+
+@pytest.fixture
+def visited(installed) -> int:  # noqa: F811
+    """A body with three assessed rounds, and five practices met before the third."""
+    invented = Invented.make(3, practices=14, ticking=1.0)
+    body_id = installed.body(invented)
+    installed.bring(body_id, invented.past())
+    build.ensure(installed.database, body_id)
+    met(installed, body_id, [f"P{place:03d}" for place in range(5)], date(2011, 6, 1))
+    return body_id
+
+
+def rows(database) -> list[OutreachEvaluation]:
+    """All that is stored, oldest first."""
+    with database.reading() as session:
+        return list(session.exec(select(OutreachEvaluation).order_by(OutreachEvaluation.id)))
+
+
+def test_the_app_reads_what_the_worker_stored_and_works_nothing_out(installed, config, visited, monkeypatch):  # noqa: F811
+    """As the app, which may read no answer, the council finds "being worked out", then the stored figures, and after another
+    visit between the rounds when they were last worked out; a visit since the last round changes nothing."""
+    database = installed.database
+    if not database.is_sqlite:
+        apply_roles(database)
+    app = as_user(database, config, "engagement_app", db.APP)
+    worker = as_user(database, config, "engagement_worker")
+    council = Actor("c", frozenset({(visited, Role.COUNCIL)}))
+
+    def ask() -> evaluation.Evaluation:
+        with monkeypatch.context() as patch, app.reading() as session:
+            for module, name in ((evaluation, "work_out"), (gather, "read")):
+                patch.setattr(module, name, lambda *_: pytest.fail("answers were asked for"))
+            return evaluation.evaluate(session, council, visited)
+
+    early = ask()
+    assert early.headline == "Being worked out" and "no longer holds" not in early.why
+    assert (early.after, early.figures, early.regression) == (None, (), "")
+    assert evaluation.ensure(worker, visited) and not evaluation.ensure(worker, visited)
+    found = ask()
+    assert (found.after, found.before) == (2, 3) and found.figures[0].treated == 5
+    assert "8 visits before the next round can show" in found.power[0]
+    with worker.reading() as session:
+        said = evaluation.work_out(session, visited)["said"]
+    assert said["headline"] == found.headline and said["figures"][1]["text"] == found.figures[1].text
+    with pytest.raises(DBAPIError), app.reading() as session:
+        evaluation.work_out(session, visited)
+    met(installed, visited, ["P009"], date(2026, 6, 1))
+    assert ask() == found
+    met(installed, visited, ["P006"], date(2011, 6, 2))
+    late = ask()
+    day = clock.show_date(rows(database)[0].created_at)
+    assert late.headline == "Being worked out" and f"worked out on {day}" in late.why and not late.figures
+    assert evaluation.ensure(worker, visited) and ask().figures[0].treated == 6
+    app.dispose()
+    worker.dispose()
+
+
+def test_what_is_stored_names_no_practice_and_gives_the_same_power(installed, visited):  # noqa: F811
+    """The row holds no code and nothing for each practice; its effects are rougher than a double and near the exact ones; the
+    power from two numbers is that from every practice's own variance."""
+    evaluation.ensure(installed.database, visited)
+    (row,) = rows(installed.database)
+    content = evaluation._checked(row)
+    assert canonical(content) == row.content and "P00" not in row.content
+    lists = [each for each in content["said"].values() if isinstance(each, list)]
+    assert max(map(len, lists)) <= 2 and set(content["power"]["score"]) == {"practices", "variance"}
+    with installed.database.reading() as session:
+        codes = session.exec(select(Practice.code)).all()
+        seen = evaluation._seen(session, visited)
+    assert not any(code in row.content for code in codes)
+    gap = seen.gap(seen.last, DEFAULTS)
+    for name, kept in content["effects"].items():
+        exact = gap.effect(name)
+        assert kept["estimate"] == pytest.approx(exact.estimate, abs=0.0051)
+        assert kept["estimate"] == round(kept["estimate"], 2)
+        assert kept["se"] == pytest.approx(exact.se, rel=0.05)
+        measure, kept = gap.measures[name].variance, content["power"][name]
+        for visits in (2, 5, 7):
+            whole = effect.power(measure, visits)
+            two = effect.power(np.full(kept["practices"], kept["variance"]), visits)
+            assert (whole is None) == (two is None)
+            if whole:
+                assert two.detectable == pytest.approx(whole.detectable, rel=0.005)
+
+
+def test_a_stored_evaluation_cannot_be_changed(installed, visited):  # noqa: F811
+    """The database refuses to change, delete, replace or empty; a change behind its back is found and not shown."""
+    database = installed.database
+    evaluation.ensure(database, visited)
+    (row,) = rows(database)
+    columns = "(id, body_id, basis, content, content_hash, created_at)"
+    past = (
+        f"INSERT OR REPLACE INTO outreach_evaluation {columns} SELECT id + 1, body_id, basis, '{{}}', content_hash, "
+        "created_at FROM outreach_evaluation",
+        f"REPLACE INTO outreach_evaluation {columns} SELECT id, body_id, 'b', '{{}}', content_hash, created_at "
+        "FROM outreach_evaluation",
+    )
+    for change in (
+        "UPDATE outreach_evaluation SET content = '{}'",
+        "UPDATE outreach_evaluation SET basis = 'b'",
+        "DELETE FROM outreach_evaluation",
+        *(past if database.is_sqlite else ("TRUNCATE outreach_evaluation",)),
+    ):
+        with pytest.raises(DBAPIError, match="frozen"), database.session() as session:
+            session.execute(text(change))
+    (same,) = rows(database)
+    assert same == row
+    with database.session() as session:
+        where = "" if database.is_sqlite else " ON outreach_evaluation"
+        session.execute(text(f"DROP TRIGGER outreach_evaluation_frozen{where}"))
+        session.execute(text("UPDATE outreach_evaluation SET content = '{}'"))
+    with pytest.raises(Conflict, match="does not match its hash"), database.reading() as session:
+        evaluation.evaluate(session, OPERATOR, visited)
+
+
+def test_the_worker_stores_what_is_new_once_and_looks_now_and_then(installed, visited, monkeypatch):  # noqa: F811
+    """Trouble is logged and rests; then one row is stored, and within half a minute another visit is not looked for; two at
+    it store one row."""
+    worker, ensure = Worker(installed.database, installed.keys), evaluation.ensure
+    worker.run_once()
+    assert len(rows(installed.database)) == 1 and worker.run_once() == 0
+    met(installed, visited, ["P006"], date(2011, 6, 2))
+    assert worker.run_once() == 0
+
+    def broken(database, body_id):
+        raise ValueError("broken")
+
+    start = clock.now()
+    monkeypatch.setattr(evaluation, "ensure", broken)
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=40))
+    assert worker.run_once() == 0 and len(rows(installed.database)) == 1
+    monkeypatch.setattr(evaluation, "ensure", ensure)
+    assert worker.run_once() == 0
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=150))
+    work_out, raced = evaluation.work_out, []
+
+    def slow(session, body_id):
+        if not raced:
+            raced.append(True)
+            raced.append(ensure(installed.database, body_id))
+        return work_out(session, body_id)
+
+    monkeypatch.setattr(evaluation, "work_out", slow)
+    assert worker.run_once() == 0 and raced == [True, True]
+    assert len({row.basis for row in rows(installed.database)}) == len(rows(installed.database)) == 2
