@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from engagement import __version__, clock
+from engagement import clock
 from engagement.access.audit import canonical, sha256
 from engagement.models import (
     OUTCOMES,
@@ -24,6 +24,8 @@ from engagement.models import (
 )
 
 MET = OUTCOMES[0]
+# To be raised when an evaluation is reckoned, said or stored in another way: all are then worked out anew.
+SCHEMA = 1
 FEWEST_ROUNDS = 3
 
 
@@ -31,7 +33,7 @@ def now(session: Session, body_ids: Collection[int] | None = None) -> dict[int, 
     """The hash of each body (of all by default) with three assessed rounds or more, by body id; one query a table.
 
     It covers the assessed rounds with their dates, the visits until the newest of them was closed, the orders opened
-    before it, the days on which practices came and went, the body's words, and the version, which may reckon otherwise.
+    before it, the days on which practices came and went, and the body's words.
     """
 
     def rows(query, body) -> dict[int, list[tuple]]:
@@ -108,7 +110,7 @@ def _hash(
     return sha256(
         canonical(
             {
-                "version": __version__,
+                "schema": SCHEMA,
                 "rounds": _plain(rounds),
                 "visits": _plain(row for row in visits if last is None or row[0] <= last),
                 "orders": _plain(row for row in orders if row[0] < newest),

@@ -44,6 +44,7 @@ WORDS = {
     "mail.retry": "Tried undelivered mail again",
     "mail.settings": "Changed the settings of mail",
     "mail.template": "Changed the words of a mail",
+    "outreach.evaluation": "Worked out whether visits worked",
     "page.view": "Looked at a page of results",
     "proposal.accept": "Took up a question of the council",
     "proposal.decline": "Declined a question of the council",

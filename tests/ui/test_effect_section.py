@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
+from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from engagement import clock
+from engagement.access.audit import canonical, sha256
+from engagement.models import Assessment, OutreachEvaluation, Round
+from engagement.outreach import basis
 from engagement.outreach.evaluation import Change, Evaluation, Figure
-from engagement.ui import effect_section
+from engagement.ui import effect_section, frame_tools
+from tests.ui import risk_content
 
 REGRESSION = "Practices are picked for a bad round (regression to the mean)."
 
@@ -95,3 +103,63 @@ def test_the_chart_and_its_words_hold_the_same_figures(theme):
     assert [(row["low"], row["high"]) for row in rows] == [(-5, 30)] * 2
     words = effect_section.alt(figures)
     assert "as drawn by lot: +15 percentage points, interval −5 to +30" in words
+
+
+def keep(database, row_of, **fields) -> None:
+    """Write a row with its content and hash as the worker would have left it."""
+    text = canonical(fields.pop("content"))
+    with database.session() as session:
+        session.add(row_of(content=text, content_hash=sha256(text), created_at=clock.now(), **fields))
+
+
+@pytest.fixture
+def assessed(database, released):
+    """The body of nine rounds, of which three are assessed."""
+    with database.reading() as session:
+        rounds = session.exec(select(Round.id).where(Round.body_id == released.body_id).limit(3)).all()
+    for round_id in rounds:
+        keep(
+            database,
+            Assessment,
+            body_id=released.body_id,
+            round_id=round_id,
+            software="0.1.0",
+            content=risk_content.content(),
+        )
+    return released
+
+
+def test_the_page_shows_what_is_stored_to_lead_and_council(database, assessed, frame, said):
+    """Until something is stored the page says that it is being worked out; then lead and council find the figures, and the
+    power of as many visits as they ask about."""
+
+    def open_page(actor) -> AppTest:
+        app = frame(actor).run()
+        app.switch_page(str(frame_tools.PAGES / "outreach.py"))
+        app.session_state["outreach_tabs"] = effect_section.TITLE
+        app.run()
+        assert not app.exception
+        return app
+
+    early = said(open_page(assessed.council))
+    assert "Being worked out" in early and "Look again in a minute" in early
+    assert "As visited" not in early and "regression to the mean" not in early
+    with database.reading() as session:
+        wanted = basis.now(session, [assessed.body_id])[assessed.body_id]
+    kept = {name: value for name, value in asdict(EVALUATION).items() if name != "power"}
+    power = {"share": {"practices": 40, "variance": 0.05}, "score": {"practices": 22, "variance": 0.36}}
+    keep(
+        database,
+        OutreachEvaluation,
+        body_id=assessed.body_id,
+        basis=wanted,
+        content={"software": "0.1.0", "said": kept, "power": power, "effects": {}},
+    )
+    for actor in (assessed.lead, assessed.council):
+        app = open_page(actor)
+        found = said(app)
+        assert "As drawn by lot. share lot in a sentence." in found and REGRESSION in found
+        assert "8 visits before the next round can show an effect only if it is very large" in found
+        assert "Being worked out" not in found
+        app.number_input(key=effect_section.VISITS_KEY).set_value(20).run()
+        assert "20 visits before the next round can show" in said(app)
