@@ -23,7 +23,7 @@ from engagement.errors import EngagementError
 READ_ONLY = {"engagement_read_only": True}
 # Whom a connection serves. The app's may add a sealed answer and read none, sealed or mixed; see `_no_answers`.
 WHOLE, APP = "whole", "app"
-SEALED, ANSWERS = "sealed_answer", frozenset({"sealed_answer", "response"})
+SEALED, ANSWERS = "sealed_answer", frozenset({"sealed_answer", "response", "panel_skip"})
 # Through these SQLite shows the pages of the file itself.
 RAW = frozenset({"sqlite_dbpage", "dbstat"})
 _in_hand: ContextVar[Session | None] = ContextVar("engagement_session", default=None)

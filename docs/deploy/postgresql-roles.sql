@@ -54,7 +54,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO engagement_backup;
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO engagement_backup;
 
 -- The app: answers go in sealed and never come out; what is published, counted or logged is not its to change.
-REVOKE ALL ON response, sealed_answer FROM engagement_app;
+REVOKE ALL ON response, panel_skip, sealed_answer FROM engagement_app;
 GRANT INSERT ON sealed_answer TO engagement_app;
 REVOKE INSERT, DELETE ON participation FROM engagement_app;
 REVOKE INSERT, UPDATE, DELETE ON practice_participation, comment, assessment, outreach_evaluation, alembic_version

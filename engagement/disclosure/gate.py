@@ -175,7 +175,6 @@ class _Gate:
         self.pools: dict[tuple, np.ndarray] = {}
         self.dropped: dict[str, str] = {}
         self.ledgers: dict[tuple, Ledger] = {}
-        self._spans: dict[int, tuple[int, int]] = {}
         self._check()
 
     def _check(self) -> None:
@@ -396,75 +395,16 @@ class _Gate:
         mine = set(self.answers.person.tolist())
         before = [past for past in before if mine & set(past.answers.person.tolist())]
         before.sort(key=lambda past: past.answers.number)
-        skipped = before[-2] if len(before) > 1 else None
         stacks = [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else [])
         stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
         for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
             views = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))
-            rejoined = self._rejoined(ledger)
-            # Knowing of more people makes an intruder of true beliefs stronger; one of wrong beliefs is tried both ways.
-            ledgers = (
-                [rejoined or ledger] if steady == TRUE else [ledger, rejoined][: 1 + (stack == [skipped])]
-            )
-            for read in filter(None, ledgers):
-                key = (*mode, read is rejoined)
-                verdict = self._integer(item, key, read, views, known=False, steady=steady)
-                if not verdict.safe:
-                    return verdict.why + " by who knows or takes it that people did not change their answer"
+            verdict = self._integer(item, mode, ledger, views, known=False, steady=steady)
+            if not verdict.safe:
+                return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
-
-    def _rejoined(self, ledger: Ledger) -> Ledger | None:
-        """The ledger with people who left joined to people who came a round or more later; None where there are none.
-
-        Nothing kept says who skipped a round and came back, but an intruder knows their names. So as many as can be are
-        taken for the same: people alike in every table of the plan but one at most, with the same answer both times.
-        """
-        if not self._spans:
-            numbers = sorted({self.answers.number, *(past.answers.number for past in self.earlier)})
-            for answers in (*(past.answers for past in self.earlier), self.answers):
-                place = numbers.index(answers.number)
-                for person in answers.person.tolist():
-                    first, last = self._spans.get(person, (place, place))
-                    self._spans[person] = (min(first, place), max(last, place))
-        tables = [ledger.tables[name] for name in self.plan.tables if name in ledger.tables]
-        people = ledger.person.tolist()
-        first = {person: row for row, person in reversed(list(enumerate(people)))}
-        last = {person: row for row, person in enumerate(people)}
-        same: dict[int, int] = {}
-        # Alike in every table first, then in all but one: somebody may have changed roles or moved meanwhile.
-        for alike in (tables, *(tables[:at] + tables[at + 1 :] for at in range(len(tables)))):
-            self._rejoin(same, first, last, [*alike, ledger.favourable])
-        if not same:
-            return None
-
-        def earliest(person: int) -> int:
-            return earliest(same[person]) if person in same else person
-
-        return replace(ledger, person=np.array([earliest(person) for person in people]))
-
-    def _rejoin(
-        self,
-        same: dict[int, int],
-        first: Mapping[int, int],
-        last: Mapping[int, int],
-        alike: Sequence[np.ndarray],
-    ) -> None:
-        """Add to `same` who may be whom under another number, of those not in it yet and alike in these columns."""
-        taken = {*same.values()}
-        left: dict[tuple, list[tuple[int, int]]] = {}
-        for person, row in last.items():
-            if person not in taken:
-                left.setdefault(tuple(column[row] for column in alike), []).append(
-                    (self._spans[person][1], person)
-                )
-        for person, row in sorted(first.items(), key=lambda pair: self._spans[pair[0]][0]):
-            pool = left.get(tuple(column[row] for column in alike), [])
-            gone = next((one for one in pool if one[0] <= self._spans[person][0] - 2), None)
-            if person not in same and gone is not None:
-                pool.remove(gone)
-                same[person] = gone[1]
 
     def _integer(
         self,

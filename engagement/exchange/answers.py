@@ -9,11 +9,11 @@ from __future__ import annotations
 import calendar
 import itertools
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlmodel import Session, select
 
@@ -291,7 +291,9 @@ def _store(
             # Only the last key is kept: the next round joins on it.
             now = keys.make_panel(body_id, wave.number) if wave is waves[-1] else secrets.token_bytes(32)
         round_ = _closed_round(session, body, programme.id, wave, tier, standing)
-        count += mix.store(session, round_, _opened(wave, standing, tier, before, now, may_use))
+        facts = {ref: _facts(person, tier, before, now) for ref, person in standing.items()}
+        count += mix.store(session, round_, _opened(wave, facts, tier, may_use))
+        mix.store_skips(session, round_, [one for ref, one in facts.items() if ref not in wave.sheets])
         answers += sum(len(sheet.answers) for sheet in wave.sheets.values())
         before = now
     if problems:
@@ -389,19 +391,23 @@ def _closed_round(session, body: Body, programme_id: int, wave: Wave, tier: str,
     return round_
 
 
-def _opened(wave: Wave, standing, tier: str, before, now, may_use: bool) -> Iterator[sealing.Opened]:
+def _facts(person: roster.Standing, tier: str, before: bytes | None, now: bytes | None) -> dict[str, Any]:
+    """What a link of the round would have carried of a person."""
+    facts: dict[str, Any] = {"standing": person.standing, "practice_id": person.practice_id}
+    if tier == "confidential":
+        facts["strata"] = person.strata
+    if before is not None:
+        facts["before"] = links.panel_code(before, person.member_id)
+    if now is not None:
+        facts["now"] = links.panel_code(now, person.member_id)
+    return facts
+
+
+def _opened(wave: Wave, facts: Mapping[str, dict], tier: str, may_use: bool) -> Iterator[sealing.Opened]:
     items = sorted(wave.items)
     for ref, sheet in wave.sheets.items():
-        person = standing[ref]
-        facts = {"standing": person.standing, "practice_id": person.practice_id}
-        if tier == "confidential":
-            facts["strata"] = person.strata
-        if before is not None:
-            facts["before"] = links.panel_code(before, person.member_id)
-        if now is not None:
-            facts["now"] = links.panel_code(now, person.member_id)
         yield sealing.Opened(
-            standing=facts,
+            standing=facts[ref],
             answers={key: sheet.answers.get(key, "not_answered") for key in items},
             comments={},
             practice_may_use=tier == "confidential" and (may_use or sheet.may_use),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlmodel import Session
@@ -23,6 +24,7 @@ from engagement.intake.keys import Keys
 from engagement.intake.sealing import Opened, Opener
 from engagement.models import (
     Comment,
+    PanelSkip,
     Participation,
     PracticeParticipation,
     Response,
@@ -62,10 +64,37 @@ def _boxes(session: Session, round_id: int) -> Iterator[list[bytes]]:
         yield [row.box for row in rows]
 
 
-def _open_all(database: Database, keys: Keys, round_: Round) -> tuple[list[Opened], int]:
+def _unused(session: Session, round_id: int) -> Iterator[list[bytes]]:
+    """The sealed standings of links that nobody used, a page at a time."""
+    after = ""
+    while True:
+        rows = session.execute(
+            select(_ledger.c.link_hash, _ledger.c.standing)
+            .where(_ledger.c.round_id == round_id, _ledger.c.used.is_(False), _ledger.c.link_hash > after)
+            .order_by(_ledger.c.link_hash)
+            .limit(PAGE)
+        ).all()
+        if not rows:
+            return
+        after = rows[-1].link_hash
+        yield [row.standing for row in rows]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a round's boxes held: the answers that count, how many were withdrawn, and the standings of all who were
+    invited and whose answer is not among them (of confidential rounds alone)."""
+
+    kept: list[Opened]
+    withdrawn: int
+    silent: list[dict[str, Any]]
+
+
+def _open_all(database: Database, keys: Keys, round_: Round) -> _Contents:
     """Open every box in memory; raise `Unsafe` unless there is exactly one for each used link."""
     opener = Opener(keys.round_secret(round_.public_id))
     kept: list[Opened] = []
+    silent: list[dict[str, Any]] = []
     opened = 0
     with database.reading() as session:
         used = session.execute(
@@ -87,13 +116,18 @@ def _open_all(database: Database, keys: Keys, round_: Round) -> tuple[list[Opene
                     opened += 1
                     if hashlib.sha256(answer.tag.encode()).hexdigest() not in withdrawn:
                         kept.append(answer)
+                    else:
+                        silent.append(answer.standing)
+            if round_.tier == "confidential":
+                for page in _unused(session, round_.id):
+                    silent += pool.map(opener.standing, page)
     if opened != used:
         raise Unsafe(
             f"Round {round_.number}: {used} links are used but {opened} answers are sealed. Nothing changed."
         )
     if opened - len(kept) != len(withdrawn):
         raise Unsafe(f"Round {round_.number}: the withdrawals do not match the answers. Nothing changed.")
-    return kept, opened - len(kept)
+    return _Contents(kept, opened - len(kept), silent)
 
 
 def store(session: Session, round_: Round, answers: Iterable[Opened]) -> int:
@@ -143,6 +177,27 @@ def store(session: Session, round_: Round, answers: Iterable[Opened]) -> int:
     return len(responses)
 
 
+def store_skips(session: Session, round_: Round, silent: Iterable[dict[str, Any]]) -> None:
+    """Write the codes of those who were invited and sent nothing, so that no answers fall apart at a skipped round.
+
+    Part of the mix's one transaction, as `store`. `silent`: their standings; without a code of the round before,
+    nothing is behind them to be joined.
+    """
+    rows = [
+        {
+            "round_id": round_.id,
+            "body_id": round_.body_id,
+            "panel_before": standing["before"],
+            "panel_now": standing["now"],
+        }
+        for standing in silent
+        if standing.get("before") and standing.get("now")
+    ]
+    rows.sort(key=lambda row: row["panel_now"])
+    for start in range(0, len(rows), INSERT_PAGE):
+        session.execute(insert(PanelSkip.__table__), rows[start : start + INSERT_PAGE])
+
+
 def _count_practices(session: Session, round_: Round, answered: Counter) -> None:
     """Totals of taking part: invited from the roster at launch, answered from the opened boxes."""
     invited = session.execute(
@@ -179,7 +234,7 @@ def mix(database: Database, keys: Keys, round_id: int) -> Mixed | None:
             return None
         if round_.state != "closing":
             raise Conflict("Only a round that has stopped taking answers can be mixed.")
-    kept, withdrawn = _open_all(database, keys, round_)
+    contents = _open_all(database, keys, round_)
     with database.session() as session:
         now = clock.now()
         moved = session.execute(
@@ -189,14 +244,15 @@ def mix(database: Database, keys: Keys, round_id: int) -> Mixed | None:
         )
         if moved.rowcount != 1:
             return None
-        stored = store(session, round_, kept)
+        stored = store(session, round_, contents.kept)
+        store_skips(session, round_, contents.silent)
         deleted = session.execute(delete(_sealed).where(_sealed.c.round_id == round_id)).rowcount
-        if deleted != stored + withdrawn:
+        if deleted != stored + contents.withdrawn:
             raise Unsafe(
                 f"Round {round_.number}: the sealed answers changed during the mix. Nothing changed."
             )
         audit.record(session, Actor.worker(), "round.mix", round_.body_id, round=round_.number)
-    return Mixed(stored, withdrawn)
+    return Mixed(stored, contents.withdrawn)
 
 
 def scrub(database: Database) -> bool:

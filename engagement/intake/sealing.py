@@ -105,10 +105,19 @@ class Opener:
             plain = self._box.decrypt(box)
             cut = len(plain) - STANDING_PLAIN - OVERHEAD
             content = json.loads(_unpad(plain[:cut]))
-            standing = json.loads(_unpad(self._box.decrypt(plain[cut:])))
         except (CryptoError, ValueError) as error:
             raise Unsafe(
                 "A sealed answer cannot be opened: it was damaged or sealed with another key."
             ) from error
+        standing = self.standing(plain[cut:])
         comments = {key: (text, choice) for key, (text, choice) in content["c"].items()}
         return Opened(standing, content["a"], comments, bool(content["u"]), content["t"])
+
+    def standing(self, sealed: bytes) -> dict[str, Any]:
+        """Open a standing that was sealed at launch. Raises `Unsafe` for one that was not sealed for this round."""
+        try:
+            return json.loads(_unpad(self._box.decrypt(sealed)))
+        except (CryptoError, ValueError) as error:
+            raise Unsafe(
+                "A sealed standing cannot be opened: it was damaged or sealed with another key."
+            ) from error

@@ -40,6 +40,7 @@ from engagement.models.instrument import KINDS, Instrument, InstrumentItem, Item
 from engagement.models.intake import (
     COMMENT_CHOICES,
     Comment,
+    PanelSkip,
     Participation,
     PracticeParticipation,
     Response,
@@ -190,6 +191,7 @@ __all__ = [
     "OutreachPlan",
     "OutreachSettings",
     "PageRequest",
+    "PanelSkip",
     "Participation",
     "PeerGroup",
     "PeerGroupMember",

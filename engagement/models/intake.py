@@ -1,8 +1,8 @@
 """Participation, sealed answers, and what the mix makes of them.
 
 The first table knows who may still answer (by the hash of a link), the second holds what was answered, and no
-column, id, order or time joins them. All four are stored in the order of their keys, for an insertion order is a
-join: three have no row ids (`WITHOUT ROWID`), and a sealed answer's row id is its random key.
+column, id, order or time joins them. All are stored in the order of their keys, for an insertion order is a
+join: they have no row ids (`WITHOUT ROWID`), and a sealed answer's row id is its random key.
 """
 
 from __future__ import annotations
@@ -75,6 +75,21 @@ class Response(SQLModel, table=True):
     panel_now: str | None = Field(default=None, max_length=32)
     practice_may_use: bool = False
     answers: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class PanelSkip(SQLModel, table=True):
+    """That somebody invited sent nothing in a round: their code of the round before and of this one, and nothing else.
+
+    Joins their answers on both sides of the round, which the disclosure gate has to know of. In the order of the codes.
+    """
+
+    __tablename__ = "panel_skip"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    round_id: int = Field(foreign_key="round.id", primary_key=True)
+    panel_now: str = Field(max_length=32, primary_key=True)
+    panel_before: str = Field(max_length=32)
+    body_id: int = Field(foreign_key="body.id", index=True)
 
 
 class Comment(SQLModel, table=True):

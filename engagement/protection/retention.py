@@ -25,6 +25,7 @@ from engagement.models import (
     CommentReview,
     DeadLetter,
     Member,
+    PanelSkip,
     ProviderFlow,
     Response,
     Round,
@@ -157,7 +158,7 @@ def carry_out(session: Session, actor: Actor, config: Config) -> list[Line]:
         session.execute(
             delete(CommentReview.__table__).where(CommentReview.__table__.c.comment_id.in_(of_round))
         )
-        for answers in (table, Response.__table__):
+        for answers in (table, Response.__table__, PanelSkip.__table__):
             session.execute(delete(answers).where(answers.c.round_id == round_.id))
     for member in rows["people"]:
         session.execute(

@@ -35,6 +35,7 @@ from engagement.models import (
     OptOut,
     OptOutLink,
     PageRequest,
+    PanelSkip,
     Practice,
     Response,
     Round,
@@ -294,6 +295,8 @@ def _erase_answers(session: Session, keys: Keys, member: Member) -> int:
         if code is not None:
             theirs = or_(table.c.panel_now == code, table.c.panel_before == code)
             count += session.execute(delete(table).where(theirs)).rowcount
+            skips = PanelSkip.__table__
+            session.execute(delete(skips).where(or_(skips.c.panel_now == code, skips.c.panel_before == code)))
         if _alone(session, row):
             alone = (table.c.round_id == round_.id) & (table.c.practice_id == row.practice_id)
             count += session.execute(delete(table).where(alone)).rowcount

@@ -24,15 +24,15 @@ MERGED = " + "
 def people(rounds: Sequence[tally.Answers]) -> list[np.ndarray]:
     """A number for each row of each round, oldest first, the same where panel codes join a person's answers.
 
-    Codes join neighbouring rounds only. Whoever skipped a round is taken for somebody else, for nothing kept says
-    who they were.
+    Codes join a round to the one before, and through the rounds that somebody was invited to and skipped. Whoever left
+    the roster and came back is taken for somebody else, for nothing kept says who they were.
     """
     out: list[np.ndarray] = []
     known: dict[str, int] = {}
     total = 0
     for answers in rounds:
         numbers = np.empty(len(answers.arm), dtype=np.int64)
-        now: dict[str, int] = {}
+        now = {after: known[before] for before, after in answers.skipped if before in known}
         for row in range(len(numbers)):
             before = answers.before[row] if answers.before is not None else None
             number = known.get(before) if before else None
@@ -41,7 +41,7 @@ def people(rounds: Sequence[tally.Answers]) -> list[np.ndarray]:
             numbers[row] = number
             if answers.now is not None and answers.now[row]:
                 now[answers.now[row]] = number
-        known = now
+        known |= now
         out.append(numbers)
     return out
 

@@ -13,11 +13,11 @@ from sqlalchemy import Text, cast, select
 from sqlmodel import Session
 
 from engagement.instrument.bank import favourable as is_favourable
-from engagement.models import Response, Round, RoundRoster
+from engagement.models import PanelSkip, Response, Round, RoundRoster
 
 ARMS = ("leader", "grassroots", "staff")
 STRATA = ("role", "locality", "size")
-_response = Response.__table__
+_response, _skip = Response.__table__, PanelSkip.__table__
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class Answers:
     practices at all (an anonymous round's do not); `favourable` maps an item key to (rows,) floats: 1, 0, or NaN
     where the item has no score. `score` has the scores themselves in the same way, and `dont_know` (rows,) truth
     values. `strata` maps "role", "locality" and "size" to (rows,) texts or None; `before` and `now` are the panel
-    codes that join neighbouring rounds, None where there are none. `agreed` (rows,): whether the answer may count towards
+    codes that join a round to the one before, None where there are none; `skipped` has the same two codes of people who
+    were invited and sent nothing. `agreed` (rows,): whether the answer may count towards
     its practice's position, or is its practice's own."""
 
     arm: np.ndarray
@@ -39,6 +40,7 @@ class Answers:
     strata: dict[str, np.ndarray] = field(default_factory=dict)
     before: np.ndarray | None = None
     now: np.ndarray | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
     agreed: np.ndarray | None = None
 
     def scored(self, item: str) -> np.ndarray:
@@ -87,6 +89,14 @@ def read(session: Session, round_: Round, keys: Collection[str] | None = None) -
         strata=strata,
         before=np.array([row.panel_before for row in rows], dtype=object),
         now=np.array([row.panel_now for row in rows], dtype=object),
+        skipped=tuple(
+            (before, now)
+            for before, now in session.execute(
+                select(_skip.c.panel_before, _skip.c.panel_now)
+                .where(_skip.c.round_id == round_.id)
+                .order_by(_skip.c.panel_now)
+            )
+        ),
         agreed=np.array([row.practice_may_use for row in rows], dtype=bool),
     )
 

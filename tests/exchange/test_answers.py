@@ -11,7 +11,8 @@ from sqlmodel import func, select
 from engagement import clock
 from engagement.errors import Conflict, Invalid
 from engagement.exchange.answers import import_answers
-from engagement.models import Item, PracticeParticipation, Release, Response, Round, RoundRoster
+from engagement.models import Item, PanelSkip, PracticeParticipation, Release, Response, Round, RoundRoster
+from engagement.releases import gating, tally
 from engagement.worker import Worker
 from tests import support
 
@@ -65,6 +66,19 @@ def test_nothing_of_the_file_names_a_member(body):
     now = {w: {r.panel_now for r in rows if waves[r.round_id] == w} for w in (1, 2, 3)}
     before = {w: {r.panel_before for r in rows if waves[r.round_id] == w} for w in (1, 2, 3)}
     assert now[1] == before[2] and now[2] == before[3] and not now[1] & before[3]
+
+
+def test_who_is_missing_from_a_wave_is_joined_over_it(body):
+    """Somebody on the roster without a line in the second wave is the same person in the first and the third."""
+    database, _, bring = body
+    lines = [line for line in everybody([1, 2, 3]).splitlines() if not line.startswith("2,M001,")]
+    bring(HEADER + "\n".join(lines) + "\n")
+    with database.reading() as session:
+        rounds = session.exec(select(Round).order_by(Round.number)).all()
+        one, two, three = gating.people([tally.read(session, round_) for round_ in rounds])
+        (skip,) = session.exec(select(PanelSkip)).all()
+    assert skip.round_id == rounds[1].id
+    assert set(one) == set(three) and len(set(one) - set(two)) == 1
 
 
 def test_a_round_after_the_import_joins_its_panel(body, config):

@@ -12,7 +12,8 @@ from engagement import clock
 from engagement.access import audit
 from engagement.errors import Conflict
 from engagement.intake.submit import DoorState, Outcome, look, submit, withdraw
-from engagement.models import Comment, Participation, Release, Response, Round, SealedAnswer
+from engagement.models import Comment, PanelSkip, Participation, Release, Response, Round, SealedAnswer
+from engagement.releases import gating, tally
 from engagement.rounds import verbs as rounds
 from engagement.worker import Worker
 from tests import support
@@ -178,6 +179,30 @@ def test_panel_codes_join_adjacent_rounds_and_no_others(database, config):
     assert len(list(config.keys.glob("panel-*.key"))) == 1
 
 
+def test_panel_codes_join_over_a_skipped_round(database, config):
+    """Who sends nothing, or withdraws, leaves two codes in that round and no answer, and is the same person afterwards."""
+    keys = support.keys_of(config)
+    body_id = support.small_body(database)
+    for number in (1, 2, 3):
+        round_id = support.launch(database, keys, body_id)
+        doors = support.doors(database, keys, round_id)
+        for door in doors[1 if number == 2 else 0 :]:
+            support.answer(database, door, support.sheet())
+        if number == 2:
+            with database.session() as session:
+                assert withdraw(session, doors[1].public_id, doors[1].token)
+        support.close(database, keys, round_id)
+    with database.reading() as session:
+        held = session.exec(select(Round).order_by(Round.number)).all()
+        answers = [tally.read(session, round_) for round_ in held]
+        skips = session.exec(select(PanelSkip)).all()
+    assert {skip.round_id for skip in skips} == {held[1].id} and len(skips) == 2
+    codes = {skip.panel_now for skip in skips}
+    assert codes <= set(answers[2].before) and not codes & set(answers[1].now)
+    one, two, three = gating.people(answers)
+    assert set(one) == set(three) and len(set(one) - set(two)) == 2
+
+
 @pytest.mark.parametrize("tier", ["anonymous", "practice-view"])
 def test_other_tiers_keep_what_they_promise(database, config, tier):
     """An anonymous answer keeps its arm alone; a practice view asks one representative a practice, openly."""
@@ -194,6 +219,7 @@ def test_other_tiers_keep_what_they_promise(database, config, tier):
     support.close(database, keys, round_id)
     with database.reading() as session:
         rows = session.exec(select(Response)).all()
+        assert session.exec(select(PanelSkip)).all() == []
     assert not any(row.panel_now or row.practice_may_use or row.strata for row in rows)
     if tier == "anonymous":
         assert forms == {None} and not any(row.practice_id or row.strata for row in rows)

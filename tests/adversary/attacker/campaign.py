@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from itertools import combinations
 
@@ -20,13 +20,11 @@ LONGEST_BELIEF = 4
 @dataclass(frozen=True)
 class Outcome:
     """Counts of one or many campaigns; they add up. `attacked` counts an answer once for each belief it is attacked
-    under. `over_skips`: those of the solved whom only somebody solves who links people over a round that they skipped.
-    `gap_figures`, `gap_bounds`, `gap_unclear`, `gap_alone`: how headline gaps were printed, of items where both arms could be."""
+    under. `gap_figures`, `gap_bounds`, `gap_unclear`, `gap_alone`: how headline gaps were printed, of items where both arms could be."""
 
     body_rounds: int = 0
     attacked: int = 0
     solved: int = 0
-    over_skips: int = 0
     counted: int = 0
     timed_out: int = 0
     groups_timed_out: int = 0
@@ -49,43 +47,31 @@ class Outcome:
 
 
 def stacks(
-    documents: Sequence[Mapping],
-    rounds: Sequence[Who],
-    item: str,
-    truth: Mapping[int, np.ndarray],
-    *,
-    by_name: bool = True,
+    documents: Sequence[Mapping], rounds: Sequence[Who], item: str, truth: Mapping[int, np.ndarray]
 ) -> Iterator[tuple[Problem, dict[int, np.ndarray]]]:
     """The problems that together use all that was published of an item, for each thing that somebody may take for true,
     each with the favourable answers to it.
 
     Nothing beside the figures; of everybody, whether they kept their answer over all rounds, rightly; that nobody
-    changed between two rounds, or over a run of them, rightly or not. `truth`: favourable answers. Without `by_name` who
-    comes back after a round without them is taken for somebody else, as by the product, which keeps no names.
+    changed between two rounds, or over a run of them, rightly or not. `truth`: favourable answers.
     """
     asked = [(document, who) for document, who in zip(documents, rounds, strict=True) if item in who.answered]
     whos = [who for _, who in asked]
     found = views([document for document, _ in asked], whos, item)
-    spread = _spread(whos, by_name)
-    found = [
-        replace(view, weights={number: spread(row, number) for number, row in view.weights.items()})
-        for view in found
-    ]
-    answered = {who.number: spread(who.answered[item], who.number) for who in whos}
-    good = {number: spread(truth[number], number) for number in answered}
+    answered = {who.number: who.answered[item] for who in whos}
 
     def among(
         numbers: Sequence[int], steady: bool | np.ndarray = False, belief: str = ""
     ) -> tuple[Problem, dict]:
         inside = [view for view in found if set(view.weights) <= set(numbers)]
-        return problem(inside, {n: answered[n] for n in numbers}, steady=steady, belief=belief), good
+        return problem(inside, {n: answered[n] for n in numbers}, steady=steady, belief=belief), truth
 
     for numbers in _joined(found, whos):
         yield among(numbers)
     if len(whos) < 2:
         return
     either = [
-        np.logical_or.reduce([answered[n] & (good[n] == answer) for n in answered])
+        np.logical_or.reduce([answered[n] & (truth[n] == answer) for n in answered])
         for answer in (True, False)
     ]
     kept = ~(either[0] & either[1])
@@ -98,21 +84,6 @@ def stacks(
         }
         for numbers in sorted(pairs | runs):
             yield among(numbers, True, "nobody is taken to have changed")
-
-
-def _spread(rounds: Sequence[Who], by_name: bool) -> Callable[[np.ndarray, int], np.ndarray]:
-    """What makes (people,) arrays of a round into arrays of as many people as can be told apart over the rounds."""
-    came = np.array([who.came for who in rounds])
-    back = came & ~np.vstack([np.zeros((1, came.shape[1]), bool), came[:-1]])
-    stretch = np.zeros(came.shape, np.int64) if by_name else np.maximum(np.cumsum(back, axis=0) - 1, 0)
-    stretches = {who.number: row for who, row in zip(rounds, stretch, strict=True)}
-
-    def spread(row: np.ndarray, number: int) -> np.ndarray:
-        out = np.zeros((stretch.max() + 1, row.size), row.dtype)
-        out[stretches[number], np.arange(row.size)] = row
-        return out.reshape(-1)
-
-    return spread
 
 
 def _joined(found: Sequence[View], rounds: Sequence[Who]) -> list[tuple[int, ...]]:
@@ -131,12 +102,11 @@ def attacks(
     rounds: Sequence[int] | None = None,
     colleagues: int = 3,
     seconds: float = 60.0,
-    by_name: bool = True,
 ) -> Iterator[tuple[str, Problem, Attack]]:
     """Each problem of a body with what came of attacking it. `rounds`: places of the published ones, all by default."""
     chosen = [body.rounds[at] for at in (range(len(body.rounds)) if rounds is None else rounds)]
     for item in sorted({item for who in chosen for item in who.answered}):
-        for given, truth in stacks(documents, chosen, item, body.truth(item), by_name=by_name):
+        for given, truth in stacks(documents, chosen, item, body.truth(item)):
             found = attack(given, truth, colleagues=colleagues, threshold=body.threshold, seconds=seconds)
             yield item, given, found
 
@@ -154,9 +124,6 @@ def campaign(body: Body, documents: Sequence[Mapping], tables: Sequence[str] = (
             timed_out=result.timed_out,
             groups_timed_out=result.groups_timed_out,
         )
-    if total.solved:
-        known = sum(result.solved for *_, result in attacks(body, documents, **options, by_name=False))
-        total += Outcome(over_skips=max(total.solved - known, 0))
     for at, document in enumerate(documents):
         for entry in document["items"]:
             total += _worth(body, at, entry, tables)

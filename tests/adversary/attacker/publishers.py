@@ -92,7 +92,7 @@ def trusts_everybody(body: Body, rounds: Sequence[int]) -> Documents:
 
 
 def _facts(body: Body, at: int, plan: Sequence[str], before: int) -> compare.Facts:
-    """A round as the product knows it, a row for each answer; codes join it to round `before`."""
+    """A round as the product knows it, a row for each answer; codes join it to round `before`, also those of who sent nothing."""
     who = body.rounds[at]
     rows = np.flatnonzero(who.came)
     none = np.zeros(rows.size, bool)
@@ -115,6 +115,10 @@ def _facts(body: Body, at: int, plan: Sequence[str], before: int) -> compare.Fac
         strata={name: who.groups[name][rows].astype(object) for name in tally.STRATA},
         before=np.array([f"{person} after {before}" for person in rows], dtype=object),
         now=np.array([f"{person} after {who.number}" for person in rows], dtype=object),
+        skipped=tuple(
+            (f"{person} after {before}", f"{person} after {who.number}")
+            for person in np.flatnonzero(who.invited & ~who.came)
+        ),
         agreed=none,
     )
     roster = tally.Invited(
