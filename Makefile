@@ -21,7 +21,7 @@ test: $(VENV)/test.installed
 	$(BIN)/python tests/known_weaknesses.py
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
 bench: $(VENV)/test.installed
 	$(BIN)/engagement bench

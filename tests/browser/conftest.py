@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -89,18 +91,40 @@ def site(request, tmp_path):
     stop()
 
 
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory) -> Path:
+    """The data folder of a demo body on SQLite, to copy: made once for all processes, for it takes half a minute."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (base / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = base / "demo-data"
+        if not folder.exists():
+            making = base / "demo-data-in-the-making"
+            environment = {"ENGAGEMENT_DATA": str(making), "ENGAGEMENT_DATABASE_URL": ""}
+            subprocess.run(
+                [sys.executable, "-m", "engagement", "demo"],
+                cwd=ROOT,
+                env=os.environ | environment,
+                check=True,
+                timeout=240,
+            )
+            making.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The demo body, served from SQLite."""
+def demo_copy(demo_data, tmp_path_factory) -> Path:
+    """A folder of a module's own, with the demo body's data in `data`."""
     folder = tmp_path_factory.mktemp("demo")
-    environment = {"ENGAGEMENT_DATA": str(folder / "data"), "ENGAGEMENT_DATABASE_URL": ""}
-    subprocess.run(
-        [sys.executable, "-m", "engagement", "demo"],
-        cwd=ROOT,
-        env=os.environ | environment,
-        check=True,
-        timeout=120,
-    )
-    found, stop = start(environment, folder)
+    shutil.copytree(demo_data, folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(demo_copy):
+    """The demo body, served from SQLite."""
+    environment = {"ENGAGEMENT_DATA": str(demo_copy / "data"), "ENGAGEMENT_DATABASE_URL": ""}
+    found, stop = start(environment, demo_copy)
     yield found
     stop()

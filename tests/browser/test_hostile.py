@@ -128,9 +128,9 @@ def poison(path) -> None:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
+def hostile(demo_copy):
     """The demo body with hostile words in it, served; with a personal link and the members' page."""
-    folder = tmp_path_factory.mktemp("hostile")
+    folder = demo_copy
     environment = {"ENGAGEMENT_DATA": str(folder / "data"), "ENGAGEMENT_DATABASE_URL": ""}
     made = subprocess.run(
         [sys.executable, "-m", "engagement", "demo", "--links", "1", "--json"],
