@@ -171,7 +171,12 @@ def chart(figures: Sequence[Figure], theme: str | None = None) -> altair.LayerCh
     y = alt_.Y("name:N", sort=list(frame["name"]), title=None, axis=alt_.Axis(labelLimit=170, grid=False))
     digits = ".0f" if figures[0].measure == SHARE else ".1f"
     signed = f"datum.value == 0 ? '0' : format(datum.value, '+{digits}')"
-    x = alt_.X("estimate:Q", title=AXES[figures[0].measure], axis=alt_.Axis(tickCount=5, labelExpr=signed))
+    x = alt_.X(
+        "estimate:Q",
+        title=AXES[figures[0].measure],
+        axis=alt_.Axis(tickCount=5, labelExpr=signed),
+        scale=alt_.Scale(padding=12),
+    )
     tip = [alt_.Tooltip("name:N", title="Compared"), alt_.Tooltip("said:N", title="Effect")]
     base = alt_.Chart(frame)
     nothing = (
