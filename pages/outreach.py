@@ -12,6 +12,7 @@ from engagement.ui import (
     effect_section,
     frame_tools,
     outreach_log,
+    outreach_messages,
     outreach_peers,
     outreach_plan,
     outreach_rules,
@@ -20,7 +21,15 @@ from engagement.ui import (
 )
 from engagement.ui.outreach_tools import Outreach, done
 
-TABS = ["Plan", "Log", "Buddies and peers", "Actions", "People and rules", effect_section.TITLE]
+TABS = [
+    "Plan",
+    "Log",
+    outreach_messages.TITLE,
+    "Buddies and peers",
+    "Actions",
+    "People and rules",
+    effect_section.TITLE,
+]
 
 
 def counts(here) -> None:
@@ -84,6 +93,7 @@ def main() -> None:
     draws = (
         outreach_plan.draw,
         outreach_log.draw,
+        outreach_messages.draw,
         outreach_peers.draw,
         outreach_rules.actions,
         outreach_rules.people_and_rules,

@@ -19,6 +19,7 @@ def template_faults(kind: str, subject: str, text: str) -> list[str]:
     """What keeps a template from being used: the link missing, something that could track, or unknown placeholders."""
     faults = []
     known = (*templates.PLACEHOLDERS[kind], *WORDS)
+    links = " or ".join("{" + name + "}" for name in templates.LINKS if name in templates.PLACEHOLDERS[kind])
     for part, where in ((subject, "subject"), (text, "text")):
         try:
             names = {name for _, name in templates.pieces(part) if name is not None}
@@ -30,8 +31,7 @@ def template_faults(kind: str, subject: str, text: str) -> list[str]:
             faults.append(f"Take {named} out of the {where}: nothing is known to put there")
         if _ADDRESS.search(part):
             faults.append(
-                f"Take the web address out of the {where}: other links could track who follows them. Use "
-                "{link} or {results}"
+                f"Take the web address out of the {where}: other links could track who follows them. Use {links}"
                 if where == "text"
                 else "Take the web address out of the subject"
             )

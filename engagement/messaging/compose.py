@@ -42,6 +42,8 @@ def compose(
     sender: Sender,
 ) -> Mail:
     """Write a message to its recipient. Raises `NotFound` when a results mail has no release to speak of."""
+    if recipient.letter is not None:
+        return _letter(session, keys, config, message, recipient, sender)
     body, round_ = recipient.body, recipient.round
     mail_key = keys.mail(body.id)
     values = shared(body, round_, config.public_url) | {"person": recipient.person}
@@ -72,6 +74,39 @@ def compose(
         sender=sender,
         words=templates.write(chosen, values, footer=footer),
         key=message_id(mail_key, round_.public_id, message.kind, message.number, person),
+        stop=stop,
+        tried_before=message.attempts > 1,
+    )
+
+
+def letter_values(body: Body) -> dict[str, str]:
+    """What a letter may say of the body, whoever gets it."""
+    return words_of(body.words) | {"organisation": body.name}
+
+
+def _letter(
+    session: Session,
+    keys: MailKeys,
+    config: Config,
+    message: Message,
+    recipient: Recipient,
+    sender: Sender,
+) -> Mail:
+    """A letter to one person: beside its words, nothing in it differs from one letter to the next but by chance."""
+    body, letter = recipient.body, recipient.letter
+    mail_key = keys.mail(body.id)
+    stop = stop_url(config.public_url, opt_out_token(mail_key, recipient.member_id))
+    member = session.get(Member, recipient.member_id)
+    values = letter_values(body) | {
+        "person": recipient.person,
+        "page": my_page.url(config.public_url, my_page.current(session, keys, member) or ""),
+        "stop": stop,
+    }
+    return Mail(
+        to=recipient.address,
+        sender=sender,
+        words=templates.write(templates.Template(letter.subject, letter.text), values, footer="member"),
+        key=message_id(mail_key, f"letter-{letter.id}", message.kind, message.number, f"m{member.id}"),
         stop=stop,
         tried_before=message.attempts > 1,
     )

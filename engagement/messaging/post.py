@@ -11,6 +11,8 @@ import secrets
 import threading
 from datetime import timedelta
 
+from sqlmodel import Session
+
 from engagement import clock
 from engagement.access import Actor
 from engagement.config import Config
@@ -18,6 +20,7 @@ from engagement.db import Database
 from engagement.errors import EngagementError
 from engagement.messaging import (
     bounces,
+    letters,
     link_again,
     my_page,
     notices,
@@ -33,7 +36,7 @@ from engagement.messaging import (
 from engagement.messaging.compose import compose
 from engagement.messaging.keys import MailKeys
 from engagement.messaging.transport import Mail, Refused, Transport, TryLater
-from engagement.models import Member, Message
+from engagement.models import LETTER, Member, Message
 
 log = logging.getLogger("engagement.post")
 LEASE_LENGTH = timedelta(minutes=5)
@@ -72,6 +75,7 @@ class Post:
     def run_once(self) -> int:
         """Queue what is due and send what the rate allows now; returns how many mails were settled."""
         planner.tidy(self.database)
+        letters.tidy(self.database)
         if self._way is None:
             return 0
         # First, for somebody sits in front of the page that said so.
@@ -150,14 +154,23 @@ class Post:
 
     def _wanted(self, message: Message) -> recipients.Recipient | None:
         with self.database.reading() as session:
-            return recipients.find(session, self.keys, message, real=self._way.real)
+            return self._find(session, message)
+
+    def _find(self, session: Session, message: Message) -> recipients.Recipient | None:
+        if message.letter_id is not None:
+            return letters.find(session, message, real=self._way.real)
+        return recipients.find(session, self.keys, message, real=self._way.real)
 
     def _write(self, message: Message) -> Mail | None:
         """The mail, None when it is not wanted."""
-        if message.kind == "published":
+        if message.letter_id is not None:
+            with self.database.session() as session:
+                if not letters.set_out(session, message, real=self._way.real):
+                    return None
+        if message.kind in ("published", LETTER):
             self._open_page(message.member_id)
         with self.database.reading() as session:
-            recipient = recipients.find(session, self.keys, message, real=self._way.real)
+            recipient = self._find(session, message)
             if recipient is None:
                 return None
             if message.attempts > outbox.ATTEMPTS:

@@ -17,6 +17,7 @@ from engagement.models import (
     AccountRole,
     Body,
     Bounce,
+    Letter,
     Member,
     Message,
     OptOut,
@@ -38,19 +39,21 @@ class Held(EngagementError):
 
 @dataclass(frozen=True)
 class Recipient:
-    """A person who is to get a mail, and what it is about. `token` opens the answer form; it is never stored."""
+    """A person who is to get a mail, and the round or letter that it is about. `token` opens the answer form; it is never
+    stored."""
 
     address: str
     person: str
     body: Body
-    round: Round
+    round: Round | None
     member_id: int | None
     account_id: int | None
     token: str | None = None
+    letter: Letter | None = None
 
 
 def find(session: Session, keys: Keys, message: Message, *, real: bool) -> Recipient | None:
-    """Who is to get a message, None when it is not wanted: the person, the round or the address has moved on.
+    """Who is to get a message of a round, None when it is not wanted: the person, the round or the address has moved on.
 
     `real`: the mail would reach a mailbox; invented people of a demo are then left out.
     Raises `Unsafe` when the round's link key is not on this machine, and `Held` while the round is paused.

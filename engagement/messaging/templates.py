@@ -48,6 +48,7 @@ NEEDED = {
     "published": ("results",),
     "results": ("verdict", "results"),
     "widened": ("verdict", "results"),
+    "letter": (),
 }
 COMMON = ("person", "organisation", "round")
 PLACEHOLDERS = {
@@ -58,6 +59,8 @@ PLACEHOLDERS = {
     "published": (*COMMON, "results", "page"),
     "results": (*COMMON, "verdict", "results"),
     "widened": (*COMMON, "verdict", "results", "practices"),
+    # Of no round, and with words of its own for each occasion.
+    "letter": ("person", "organisation", "page"),
 }
 
 DEFAULTS = {

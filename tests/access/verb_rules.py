@@ -34,6 +34,9 @@ RULES: dict[tuple[Role, ...], str] = {
         outreach.catalogue.reset outreach.catalogue.save
         outreach.contacts.log outreach.contacts.log_unplanned outreach.contacts.next_done
         outreach.contacts.own_contact outreach.contacts.rows outreach.contacts.unlog
+        outreach.letters.most outreach.letters.preview outreach.letters.queue outreach.letters.reset_text
+        outreach.letters.save_most outreach.letters.save_text outreach.letters.sent outreach.letters.stop
+        outreach.letters.texts
         releases.build.correct
         outreach.order.discard outreach.order.draw outreach.order.of outreach.order.reveal
         outreach.order.verify
