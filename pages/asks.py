@@ -9,13 +9,12 @@ from engagement import clock
 from engagement.access import Role
 from engagement.asks import answers, ledger, requests, topics, you_said
 from engagement.clock import show_date
-from engagement.errors import EngagementError
 from engagement.releases import read
 from engagement.ui import asks as drawing
-from engagement.ui import frame_tools, show
+from engagement.ui import frame_tools, show, steps
 from engagement.ui.safe import safe_md
 
-DONE, TURN, ASKED, SHOWN = "asks_done", "asks_turn", "asks_asked", "asks_shown"
+SHOWN = "asks_shown"
 A_PAGE = 15
 FILTERS = {
     "open": "Waiting for an answer",
@@ -25,25 +24,6 @@ FILTERS = {
     "no": "Answered: no",
     "all": "All",
 }
-
-
-def turn() -> int:
-    """A number in the keys of inputs: it goes up when something was saved, so that the next begins empty."""
-    return st.session_state.setdefault(TURN, 0)
-
-
-def run(done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own. On success say so and start afresh; on error keep what was typed."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.session_state.pop(ASKED, None)
-    st.session_state[TURN] = turn() + 1
-    st.rerun()
 
 
 def chosen(ask: ledger.Ask, which: str) -> bool:
@@ -120,13 +100,19 @@ def draw(ask: ledger.Ask) -> None:
 
 def reply_to(ask: ledger.Ask) -> None:
     """What the lead may do about an ask."""
-    key = f"{ask.id}_{turn()}"
+    key = f"{ask.id}_{steps.turn()}"
     if ask.state in ("yes", "part"):
         with st.expander("Say what was done"), st.form(f"asks_done_{key}", enter_to_submit=False):
             what = st.text_area("What was done", max_chars=answers.TEXT_LIMIT, key=f"asks_what_{key}")
             st.text(drawing.reads_it(ask, here.words) + " Those who asked can rate it then.")
             if st.form_submit_button("It is done", type="primary"):
-                run("It stands as done, and those who asked can rate it.", answers.mark_done, ask.id, what)
+                steps.run(
+                    here,
+                    "It stands as done, and those who asked can rate it.",
+                    answers.mark_done,
+                    ask.id,
+                    what,
+                )
     with (
         st.expander("Answer" if ask.state == ledger.WAITING else "Change the answer"),
         st.form(f"asks_answer_{key}", enter_to_submit=False),
@@ -149,10 +135,10 @@ def reply_to(ask: ledger.Ask) -> None:
         )
         st.text(drawing.reads_it(ask, here.words) + " It cannot be changed, only followed by another answer.")
         if st.form_submit_button("Send the answer", type="primary"):
-            run("The answer was sent.", answers.answer, ask.id, verdict or "", why, due_on=due)
+            steps.run(here, "The answer was sent.", answers.answer, ask.id, verdict or "", why, due_on=due)
     if ask.hidden:
         if st.button("Put it back on the members’ pages", key=f"asks_show_{ask.id}"):
-            run("Members can read it again.", answers.show, ask.id)
+            steps.run(here, "Members can read it again.", answers.show, ask.id)
     elif ask.public:
         with (
             st.expander("Take it off the members’ pages"),
@@ -164,7 +150,7 @@ def reply_to(ask: ledger.Ask) -> None:
             )
             why = st.text_input("Reason", max_chars=answers.WHY_LIMIT, key=f"asks_hide_why_{key}")
             if st.form_submit_button("Take it off"):
-                run("It is off the members’ pages.", answers.hide, ask.id, why)
+                steps.run(here, "It is off the members’ pages.", answers.hide, ask.id, why)
 
 
 def balance_tab() -> None:
@@ -224,7 +210,7 @@ def gave_it(request: requests.Request) -> str:
 
 def log_one() -> None:
     """The form of a request."""
-    key = f"asks_request_{turn()}"
+    key = f"asks_request_{steps.turn()}"
     with st.expander("Log a request"):
         kind = st.selectbox(
             "Kind", list(requests.KIND_NAMES), format_func=requests.KIND_NAMES.get, key=f"{key}_kind"
@@ -245,7 +231,8 @@ def log_one() -> None:
                 key=f"{key}_who",
             )
         if st.button("Log it", type="primary", key="asks_log"):
-            run(
+            steps.run(
+                here,
                 "The request was logged.",
                 requests.log_request,
                 here.body.id,
@@ -266,7 +253,7 @@ def change_one() -> None:
         format_func=lambda at: f"{show_date(by_id[at].asked_on)}, {by_id[at].title}",
         index=None,
         placeholder="Choose a request, to note who gave it",
-        key=f"asks_picked_{turn()}",
+        key=f"asks_picked_{steps.turn()}",
     )
     each = by_id.get(picked)
     if each is None:
@@ -278,24 +265,16 @@ def change_one() -> None:
         default=[code for code, given in each.given.items() if given],
         format_func=all_names.get,
         placeholder="Type a few letters of the name",
-        key=f"asks_gave_{each.id}_{turn()}",
+        key=f"asks_gave_{each.id}_{steps.turn()}",
     )
     with st.container(horizontal=True):
         if st.button("Save who gave it", type="primary", key="asks_given"):
-            run("Saved.", requests.set_given, each.id, gave)
-        if st.button("Take it out of the log", key="asks_remove"):
-            st.session_state[ASKED] = each.id
-    if st.session_state.get(ASKED) == each.id:
-        with st.container(border=True):
-            st.text(f"“{each.title}” and who gave it will be gone from the log.")
-            with st.container(horizontal=True):
-                yes = st.button("Take it out", type="primary", key="asks_remove_yes")
-                no = st.button("Do not change anything", key="asks_remove_no")
-        if yes:
-            run("The request was taken out of the log.", requests.remove_request, each.id)
-        if no:
-            del st.session_state[ASKED]
-            st.rerun()
+            steps.run(here, "Saved.", requests.set_given, each.id, gave)
+        removing = steps.pressed("asks_remove", "Take it out of the log", each.id)
+    if removing and steps.sure(
+        "asks_remove", f"“{each.title}” and who gave it will be gone from the log.", "Take it out"
+    ):
+        steps.run(here, "The request was taken out of the log.", requests.remove_request, each.id)
 
 
 def said_tab() -> None:
@@ -308,20 +287,22 @@ def said_tab() -> None:
     if not lead:
         return
     with st.expander("Tell members of something else that was done"):
-        key = f"asks_action_{turn()}"
+        key = f"asks_action_{steps.turn()}"
         with st.form(key, enter_to_submit=False):
             heard = st.text_input("You said", max_chars=answers.SAID_LIMIT, key=f"{key}_said")
             did = st.text_area("We did", max_chars=answers.DID_LIMIT, key=f"{key}_did")
             st.text("All members will read it. Do not name people.")
             if st.form_submit_button("Publish it", type="primary"):
-                run("Members can read it.", answers.publish_action, here.body.id, said=heard, did=did)
+                steps.run(
+                    here, "Members can read it.", answers.publish_action, here.body.id, said=heard, did=did
+                )
     if actions:
         with st.expander("Take one off again"):
             for each in actions:
                 show.note(f"Published by {each.published_by}, {show_date(each.published_at)}")
                 st.text(each.said)
                 if st.button("Take it off", key=f"asks_off_{each.id}"):
-                    run("Members no longer read it.", answers.remove_action, each.id)
+                    steps.run(here, "Members no longer read it.", answers.remove_action, each.id)
 
 
 here = frame_tools.current()
@@ -342,9 +323,7 @@ lead = here.actor.may(here.body.id, Role.LEAD)
 practices = here.words["practices"]
 
 st.text(f"What {practices} ask of the {here.words['body']}, what they get, and what it asks of them.")
-if done := st.session_state.pop(DONE, None):
-    with st.container(border=True):
-        st.text(f"✓ {done}")
+steps.said()
 tabs = st.tabs(
     ["Asks", "Asked and given", f"What the {safe_md(here.words['body'])} asks", "You said, we did"],
     key="asks_tabs",

@@ -6,12 +6,11 @@ import streamlit as st
 
 from engagement.access import Role
 from engagement.clock import show_date
-from engagement.errors import EngagementError
 from engagement.intake import linking
 from engagement.intake.keys import Keys
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 
-DONE, CODE = "codes_done", "codes_code"
+CODE = "codes_code"
 STATES = {
     "waiting": "Waits for a second person",
     "approved": "Approved: the code can be opened",
@@ -19,20 +18,6 @@ STATES = {
     "refused": "Refused",
     "lapsed": "Lapsed",
 }
-
-
-def _run(here, done: str, verb, *args, **kwargs):
-    """Call one verb in a transaction of its own; on success keep what to say and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            found = verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    if isinstance(found, linking.Linked):
-        st.session_state[CODE] = (here.body.id, found)
-    st.rerun()
 
 
 def _opened() -> None:
@@ -65,7 +50,7 @@ def _ask(here, keys: Keys, numbers: list[int]) -> None:
         sent = st.form_submit_button("Ask")
     if sent:
         done = "A second person must approve it now. The auditor is told."
-        _run(here, done, linking.ask, keys, here.body.id, number=number, ref=ref, reason=reason)
+        steps.run(here, done, linking.ask, keys, here.body.id, number=number, ref=ref, reason=reason)
 
 
 def _one(here, keys: Keys, request: linking.Request, approves: bool) -> None:
@@ -84,17 +69,22 @@ def _one(here, keys: Keys, request: linking.Request, approves: bool) -> None:
                 and request.state == "waiting"
                 and st.button("Approve", key=f"codes_approve_{request.id}")
             ):
-                _run(here, "Approved. The auditor is told.", linking.approve, request.id)
+                steps.run(here, "Approved. The auditor is told.", linking.approve, request.id)
             if (
                 approves
                 and request.state in ("approved", "opened")
                 and st.button("Open the code", key=f"codes_open_{request.id}")
             ):
-                _run(here, "The code is below. The auditor is told.", linking.open_code, keys, request.id)
+
+                def keep(code: linking.Linked) -> str:
+                    st.session_state[CODE] = (here.body.id, code)
+                    return "The code is below. The auditor is told."
+
+                steps.run(here, keep, linking.open_code, keys, request.id)
             if request.state in ("waiting", "approved") and st.button(
                 "Refuse", key=f"codes_refuse_{request.id}"
             ):
-                _run(here, "Refused. The auditor is told.", linking.refuse, request.id)
+                steps.run(here, "Refused. The auditor is told.", linking.refuse, request.id)
 
 
 def main() -> None:
@@ -108,9 +98,7 @@ def main() -> None:
         "person to their code needs two people, is told to the auditor at each step, and works only while the "
         "round's key exists: until the next round closes. No answers are shown here."
     )
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     _opened()
     with here.database.reading() as session:
         numbers = linking.possible(session, here.actor, keys, here.body.id)

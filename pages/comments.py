@@ -6,12 +6,10 @@ import streamlit as st
 
 from engagement.comments import review
 from engagement.comments.themes import FRAME
-from engagement.errors import EngagementError
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 from engagement.ui.safe import safe_md
 from engagement.ui.show import note
 
-DONE, SURE = "comments_done", "comments_sure"
 PAGE = 5
 THEMES = {theme.key: theme.label for theme in FRAME}
 SHOW = {
@@ -27,19 +25,6 @@ RULES = """
 - “For their theme only” is never quoted. Comments that their authors hid are not shown to anybody, you included.
 - Publishing is final: quotes appear shuffled, with no date, no group and no rating.
 """
-
-
-def run(here, done: str, verb, *args) -> None:
-    """Call one verb in a transaction of its own, say what was done, and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, *args)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.session_state.pop(SURE, None)
-    st.rerun()
 
 
 def kind_of(entry: review.Entry) -> str:
@@ -74,7 +59,7 @@ def one(here, entry: review.Entry, final: bool) -> None:
                 )
                 saved = st.form_submit_button("Save the themes")
             if saved:
-                run(here, "The themes were saved.", review.code, entry.id, themes)
+                steps.run(here, "The themes were saved.", review.code, entry.id, themes)
 
 
 def decide(here, entry: review.Entry) -> None:
@@ -83,11 +68,11 @@ def decide(here, entry: review.Entry) -> None:
         if entry.status != "approved" and st.button(
             "Approve", key=f"approve_{entry.id}", type="primary", icon=":material/check:"
         ):
-            run(here, "The comment was approved.", review.approve, entry.id)
+            steps.run(here, "The comment was approved.", review.approve, entry.id)
         if (entry.status != "waiting" or entry.edited) and st.button(
             "Undo", key=f"undo_{entry.id}", icon=":material/undo:"
         ):
-            run(here, "The comment waits again, as it was at first.", review.undo, entry.id)
+            steps.run(here, "The comment waits again, as it was at first.", review.undo, entry.id)
 
 
 def change(here, entry: review.Entry) -> None:
@@ -96,14 +81,14 @@ def change(here, entry: review.Entry) -> None:
         text = st.text_area("Delete what should go; a mark will show where", value=entry.text, max_chars=2000)
         cut = st.form_submit_button("Take the words out")
     if cut:
-        run(here, "The words were taken out. Now approve or reject it.", review.edit, entry.id, text)
+        steps.run(here, "The words were taken out. Now approve or reject it.", review.edit, entry.id, text)
     if entry.status == "rejected":
         return
     with st.form(f"reject_{entry.id}"):
         reason = st.text_input("Why it should not be quoted", max_chars=300)
         out = st.form_submit_button("Reject")
     if out:
-        run(here, "The comment was rejected.", review.reject, entry.id, reason)
+        steps.run(here, "The comment was rejected.", review.reject, entry.id, reason)
 
 
 def question(here, round_id: int, found: review.Question, final: bool) -> None:
@@ -156,23 +141,14 @@ def publishing(here, queue: review.Queue) -> None:
             else "There is nothing to publish: no question has comments by ten people."
         )
         return
-    if not st.session_state.get(SURE):
-        if st.button("Publish the approved comments", type="primary", key="comments_publish"):
-            st.session_state[SURE] = True
-            st.rerun()
-        return
-    with st.container(border=True):
-        st.text(
-            "The approved comments and the themes are published once, and cannot be changed or taken back."
-        )
-        with st.container(horizontal=True):
-            yes = st.button("Yes, publish", type="primary", key="comments_yes")
-            no = st.button("No, go on reviewing", key="comments_no")
-    if yes:
-        run(here, "The comments are published.", review.publish, queue.round_id)
-    if no:
-        del st.session_state[SURE]
-        st.rerun()
+    key = "comments_publish"
+    if steps.asked(key, "Publish the approved comments", primary=True) and steps.sure(
+        key,
+        "The approved comments and the themes are published once, and cannot be changed or taken back.",
+        "Yes, publish",
+        "No, go on reviewing",
+    ):
+        steps.run(here, "The comments are published.", review.publish, queue.round_id)
 
 
 def main() -> None:
@@ -191,9 +167,7 @@ def main() -> None:
         titles = {number: f"Round {number}: {title}" for _, number, title in rounds}
         ids = {number: round_id for round_id, number, _ in rounds}
         number = st.selectbox("Round", list(titles), format_func=titles.get, key="round", bind="query-params")
-        if done := st.session_state.pop(DONE, None):
-            with st.container(border=True):
-                st.text(f"✓ {done}")
+        steps.said()
         with here.database.reading() as session:
             queue = review.queue(session, here.actor, ids[number])
     with st.expander("What you can do, and cannot"):

@@ -10,13 +10,11 @@ from engagement.access import Role
 from engagement.asks import ledger, requests, you_said
 from engagement.clock import show_date
 from engagement.council import proposals, results, review
-from engagement.errors import EngagementError
 from engagement.instrument.bank import short_name
 from engagement.ui import asks as drawing
-from engagement.ui import charts, codesign, frame_tools, sentences, show
+from engagement.ui import charts, codesign, frame_tools, sentences, show, steps
 from engagement.ui.safe import safe_md
 
-DONE = "council_done"
 MOST_SAID = 5
 METHOD = """
 - **Who is counted.** Everybody on the roster at launch, as leader or grassroots member by the role that they held then.
@@ -28,18 +26,6 @@ METHOD = """
   nothing of how large the figure is.
 - **Nothing is changed afterwards.** A release is made once, when the round closes, and carries a fingerprint.
 """
-
-
-def run(here, done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own, say what was done, and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.rerun()
 
 
 def headline(found: review.ForReview, history: list[dict]) -> None:
@@ -151,7 +137,7 @@ def questions(here, found: review.ForReview, asks: bool, answers: bool) -> None:
                         "Keep it from the members’ page" if asked.public else "Show it on the members’ page"
                     )
                     if st.button(label, key=f"public_{asked.id}"):
-                        run(here, "Saved.", review.set_public, asked.id, not asked.public)
+                        steps.run(here, "Saved.", review.set_public, asked.id, not asked.public)
             with right:
                 for answer in asked.answers:
                     show.note(f"Answer by {answer.by}, {show_date(answer.at)}")
@@ -175,7 +161,7 @@ def reply(here, asked: review.Question) -> None:
         if asked.public:
             st.text("Members will read it too.")
         if st.form_submit_button("Send the answer"):
-            run(here, "The answer stands beside the question.", review.answer, asked.id, text)
+            steps.run(here, "The answer stands beside the question.", review.answer, asked.id, text)
 
 
 def ask(here, found: review.ForReview) -> None:
@@ -190,7 +176,7 @@ def ask(here, found: review.ForReview) -> None:
         sent = st.form_submit_button("Send", type="primary")
     if sent:
         done = f"Your {kind} was sent."
-        run(here, done, review.ask, found.id, text, kind=kind, public=public)
+        steps.run(here, done, review.ask, found.id, text, kind=kind, public=public)
 
 
 def reviewed(here, found: review.ForReview, marks: bool) -> None:
@@ -205,7 +191,7 @@ def reviewed(here, found: review.ForReview, marks: bool) -> None:
         and here.actor.name not in {row.by for row in found.reviews}
         and st.button("I have reviewed these results", key="council_reviewed", type="primary")
     ):
-        run(here, "Your review is on record.", review.mark_reviewed, found.id)
+        steps.run(here, "Your review is on record.", review.mark_reviewed, found.id)
 
 
 def members_page(here, place: results.Page, lead: bool) -> None:
@@ -223,9 +209,9 @@ def members_page(here, place: results.Page, lead: bool) -> None:
     with st.container(horizontal=True):
         label = "Let only people with the link find it" if place.open else "Open it to everybody"
         if st.button(label, key="council_open"):
-            run(here, "Saved.", results.set_page, here.body.id, open_to_all=not place.open)
+            steps.run(here, "Saved.", results.set_page, here.body.id, open_to_all=not place.open)
         if not place.open and st.button("Make a new link", key="council_link"):
-            run(here, "The old link no longer works.", results.renew_link, here.body.id)
+            steps.run(here, "The old link no longer works.", results.renew_link, here.body.id)
 
 
 def main() -> None:
@@ -243,13 +229,11 @@ def main() -> None:
     lead = here.actor.may(here.body.id, Role.LEAD)
     council = here.actor.may(here.body.id, Role.COUNCIL)
     answers = here.actor.may(here.body.id, *review.ANSWERERS)
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     if not releases:
         st.text("There is nothing to review yet. Results come here when a round has closed and been checked.")
         asks(*asked_both_ways)
-        codesign.council_section(here, proposed, council, DONE)
+        codesign.council_section(here, proposed, council)
         members_page(here, place, lead)
         st.stop()
     by_number = {found.content["round"]["number"]: found for found in reversed(releases)}
@@ -269,7 +253,7 @@ def main() -> None:
     asks(*asked_both_ways)
     questions(here, found, council, answers)
     reviewed(here, found, council)
-    codesign.council_section(here, proposed, council, DONE)
+    codesign.council_section(here, proposed, council)
     members_page(here, place, lead)
     show.downloads(found.id, number)
 

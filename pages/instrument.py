@@ -9,25 +9,22 @@ from engagement.access import Role
 from engagement.council import proposals
 from engagement.errors import EngagementError, NotFound
 from engagement.instrument import bank, references
-from engagement.ui import codesign, frame_tools
+from engagement.ui import codesign, frame_tools, steps
 from engagement.words import DEFAULTS
 
-DONE, DRAFT, PROPOSAL = "instrument_done", "instrument_draft", "instrument_proposal"
+DRAFT, PROPOSAL = "instrument_draft", "instrument_proposal"
 SOURCES = {"bank": "item bank", "import": "imported with past answers", "own": "added here"}
 
 
 def _run(here, done, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own; on success keep what to say and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, here.body.id, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done(result) if callable(done) else done
-    st.session_state.pop(DRAFT, None)
-    st.session_state.pop(PROPOSAL, None)
-    st.rerun()
+    """Call one verb for this body; once it worked, what was begun on the page and not saved is forgotten."""
+
+    def outcome(result) -> str:
+        st.session_state.pop(DRAFT, None)
+        st.session_state.pop(PROPOSAL, None)
+        return done(result) if callable(done) else done
+
+    steps.run(here, outcome, verb, here.body.id, *args, **kwargs)
 
 
 def _set_up(here, lead: bool) -> None:
@@ -368,9 +365,7 @@ def main() -> None:
     st.title("Instrument")
     here = frame_tools.current()
     lead = here.actor.may(here.body.id, Role.LEAD)
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     with frame_tools.calm_errors(), here.database.reading() as session:
         try:
             chosen = instrument.instrument_of(session, here.actor, here.body.id)
@@ -401,7 +396,7 @@ def main() -> None:
             _wordings(here, items)
             _own(here)
         with next(tabs):
-            codesign.lead_section(here, proposed, DONE)
+            codesign.lead_section(here, proposed)
     with next(tabs):
         _preview(form)
     with next(tabs):

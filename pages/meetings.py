@@ -8,13 +8,12 @@ import streamlit as st
 from engagement import clock
 from engagement.assessments import meetings
 from engagement.clock import show_date
-from engagement.errors import EngagementError
 from engagement.releases import read
 from engagement.roster import BROWSER
-from engagement.ui import frame_tools, show
+from engagement.ui import frame_tools, show, steps
 from engagement.ui.safe import safe_md
 
-DONE, ASKED, TURN, PREVIEW = "meetings_done", "meetings_asked", "meetings_turn", "meetings_preview"
+PREVIEW = "meetings_preview"
 WHAT = {
     "refuse": "Refused",
     "note": "To know",
@@ -25,26 +24,6 @@ WHAT = {
 EXAMPLE = "date,title,practice_id,people\n2026-03-12,Council of members,Y00001,2\n2026-03-12,Council of members,Y00002,0\n"
 MOST_SENTENCES = 10
 FEW = 12
-
-
-def turn() -> int:
-    """A number in the keys of inputs: it goes up when something was saved, so that the next begins empty."""
-    return st.session_state.setdefault(TURN, 0)
-
-
-def run(done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own. On success say so and start afresh; on error keep what was typed."""
-    try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done or result
-    st.session_state.pop(ASKED, None)
-    st.session_state.pop(PREVIEW, None)
-    st.session_state[TURN] = turn() + 1
-    st.rerun()
 
 
 def log_one(session, actor, body_id, *, date, title, people) -> None:
@@ -84,13 +63,14 @@ def names_on(day) -> dict[str, str]:
 
 def log() -> None:
     """Log a meeting that was held."""
-    key = f"meetings_new_{turn()}"
+    key = f"meetings_new_{steps.turn()}"
     today = clock.today()
     day = st.date_input("Date", value=today, max_value=today, format="DD/MM/YYYY", key=f"{key}_day") or today
     title = st.text_input("Title", max_chars=meetings.TITLE_LIMIT, key=f"{key}_title")
     people = who_came(key, names_on(day), {})
     if st.button("Save the meeting", type="primary", key="meetings_save"):
-        run(
+        steps.run(
+            here,
             f"“{title.strip()}” on {show_date(day)} was saved, with {len(people)} {practices if len(people) != 1 else here.words['practice']}.",
             log_one,
             here.body.id,
@@ -109,7 +89,7 @@ def change(found: list[meetings.MeetingRow]) -> None:
         format_func=lambda at: f"{show_date(by_id[at].date)}, {by_id[at].title}",
         index=None,
         placeholder="Choose a meeting",
-        key=f"meetings_chosen_{turn()}",
+        key=f"meetings_chosen_{steps.turn()}",
     )
     meeting = by_id.get(chosen)
     if meeting is None:
@@ -117,26 +97,20 @@ def change(found: list[meetings.MeetingRow]) -> None:
     options = names_on(meeting.date) | {
         row["practice_id"]: row["name"] for row in names if row["practice_id"] in meeting.people
     }
-    people = who_came(f"meetings_change_{meeting.id}_{turn()}", options, meeting.people)
+    people = who_came(f"meetings_change_{meeting.id}_{steps.turn()}", options, meeting.people)
     with st.container(horizontal=True):
         if st.button("Save who came", type="primary", key="meetings_record"):
             gone = {code: None for code, number in meeting.people.items() if number and code not in people}
-            run(f"Who came to “{meeting.title}” was saved.", meetings.record, meeting.id, gone | people)
-        if st.button("Remove the meeting", key="meetings_remove"):
-            st.session_state[ASKED] = meeting.id
-    if st.session_state.get(ASKED) == meeting.id:
-        with st.container(border=True):
-            st.text(
-                f"“{meeting.title}” on {show_date(meeting.date)} and its attendance will be gone from the log."
+            steps.run(
+                here, f"Who came to “{meeting.title}” was saved.", meetings.record, meeting.id, gone | people
             )
-            with st.container(horizontal=True):
-                yes = st.button("Remove it", type="primary", key="meetings_remove_yes")
-                no = st.button("Do not change anything", key="meetings_remove_no")
-        if yes:
-            run(f"“{meeting.title}” was removed.", meetings.remove, meeting.id)
-        if no:
-            del st.session_state[ASKED]
-            st.rerun()
+        removing = steps.pressed("meetings_remove", "Remove the meeting", meeting.id)
+    if removing and steps.sure(
+        "meetings_remove",
+        f"“{meeting.title}” on {show_date(meeting.date)} and its attendance will be gone from the log.",
+        "Remove it",
+    ):
+        steps.run(here, f"“{meeting.title}” was removed.", meetings.remove, meeting.id)
 
 
 def from_file() -> None:
@@ -148,8 +122,9 @@ def from_file() -> None:
     st.download_button(
         "Download an example", EXAMPLE, "attendance-example.csv", "text/csv", on_click="ignore"
     )
-    file = st.file_uploader("File", type=["csv", "txt"], key=f"meetings_file_{turn()}")
+    file = st.file_uploader("File", type=["csv", "txt"], key=f"meetings_file_{steps.turn()}")
     if file is None:
+        st.session_state.pop(PREVIEW, None)
         return
     preview = previewed(file)
     st.subheader("What this file would do", anchor=False)
@@ -181,7 +156,7 @@ def from_file() -> None:
     if preview.refused or not changes:
         return
     if st.button("Import these lines", type="primary", key="meetings_import"):
-        run("", meetings.apply, preview)
+        steps.run(here, str, meetings.apply, preview)
 
 
 def previewed(file) -> meetings.Preview:
@@ -208,9 +183,7 @@ st.text(
     f"When meetings were held and which {practices} came. It stands on each one's page as an open fact; it does not "
     "enter segments or forecasts."
 )
-if done := st.session_state.pop(DONE, None):
-    with st.container(border=True):
-        st.text(f"✓ {done}")
+steps.said()
 tabs = st.tabs(
     ["Log a meeting", "Change one", "Import a file"],
     key="meetings_tabs",

@@ -8,21 +8,7 @@ from engagement import clock
 from engagement.access import Role
 from engagement.errors import EngagementError
 from engagement.messaging import bounces, desk, quiet, settings, templates
-from engagement.ui import frame_tools, show
-
-DONE = "messages_done"
-
-
-def _run(here, done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own; on success say so and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, here.body.id, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.rerun()
+from engagement.ui import frame_tools, show, steps
 
 
 def _now(here, found: desk.Desk) -> None:
@@ -109,7 +95,9 @@ def _not_arrived(here, found: desk.Desk) -> None:
             with st.container(border=True):
                 st.text(f"{letter.address}\n{letter.reason}")
                 if st.button("Try again", key=f"messages_retry_{letter.id}"):
-                    _run(here, "It is tried again within a minute.", bounces.retry, letter.id)
+                    steps.run(
+                        here, "It is tried again within a minute.", bounces.retry, here.body.id, letter.id
+                    )
 
 
 def _deliver_again(here, people: list[bounces.Undeliverable]) -> None:
@@ -123,7 +111,7 @@ def _deliver_again(here, people: list[bounces.Undeliverable]) -> None:
         key="messages_again",
     )
     if chosen is not None and st.button("Send to this address again"):
-        _run(here, "The address gets mail again.", bounces.deliver_again, chosen)
+        steps.run(here, "The address gets mail again.", bounces.deliver_again, here.body.id, chosen)
 
 
 def _words(here) -> None:
@@ -150,9 +138,17 @@ def _words(here) -> None:
             st.text("The same goes out as HTML, without images or anything that tracks.")
     with st.container(horizontal=True):
         if st.button("Save the words", type="primary", disabled=bool(seen.faults)):
-            _run(here, "The words are saved.", settings.save_template, kind, subject=subject, text=text)
+            steps.run(
+                here,
+                "The words are saved.",
+                settings.save_template,
+                here.body.id,
+                kind,
+                subject=subject,
+                text=text,
+            )
         if st.button("Go back to our words", disabled=now == templates.DEFAULTS[kind]):
-            _run(here, "Our words are used again.", settings.reset_template, kind)
+            steps.run(here, "Our words are used again.", settings.reset_template, here.body.id, kind)
         test = st.button("Send me a test")
     if test:
         _test(here, kind)
@@ -203,10 +199,11 @@ def _settings(here) -> None:
         )
         sent = st.form_submit_button("Save", type="primary")
     if sent:
-        _run(
+        steps.run(
             here,
             "Saved.",
             settings.save,
+            here.body.id,
             here.config,
             sender_name=name,
             sender_address=address,
@@ -222,9 +219,7 @@ def main() -> None:
     here = frame_tools.current()
     st.title("Messages", anchor=False)
     here.actor.require(here.body.id, Role.LEAD)
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     with here.database.reading() as session:
         found = desk.look(session, here.actor, here.body.id, here.config)
     _now(here, found)

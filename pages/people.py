@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from engagement.access import ROLE_NAMES, Role, accounts, oidc, sign_in_links
-from engagement.errors import EngagementError
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 from engagement.ui.safe import safe_md
 
-SECRET, DONE, ASKED = "people_secret", "people_done", "people_asked"
+SHOWN_ONCE = "people_shown_once"
 PASSWORD, PROVIDER, LINKS = "password", "provider", "links"
 
 
@@ -28,37 +27,31 @@ def _second(person: accounts.Person) -> str:
     return "Second factor" if person.second_factor else "–"
 
 
-def _run(here, done: str, verb, *args, link: bool = False, **kwargs):
-    """Call one verb in a transaction of its own; on success keep what to say and draw the page anew.
+def _run(here, done: str, verb, *args, link: bool = False, **kwargs) -> None:
+    """Call one verb for this body, and keep what is to be passed on.
 
     The text that a verb returns is shown once: a password or, with `link`, the token of an invitation.
     """
-    try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, here.body.id, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.session_state.pop(ASKED, None)
-    secret = result[1] if isinstance(result, tuple) else result
-    st.session_state.pop(SECRET, None)
-    if isinstance(secret, str) and secret:
-        text = f"{here.config.public_url}/sign-in/invitation/{secret}" if link else secret
-        st.session_state[SECRET] = (here.body.id, link, text)
-    elif secret == "" and kwargs.get("without_password"):
-        st.session_state[DONE] += " They sign in with links that they ask for by e-mail."
-    elif secret == "":
-        st.session_state[DONE] += " They had an account already and keep its password."
-    st.rerun()
+
+    def outcome(result) -> str:
+        secret = result[1] if isinstance(result, tuple) else result
+        st.session_state.pop(SHOWN_ONCE, None)
+        if isinstance(secret, str) and secret:
+            text = f"{here.config.public_url}/sign-in/invitation/{secret}" if link else secret
+            st.session_state[SHOWN_ONCE] = (here.body.id, link, text)
+        elif secret == "" and kwargs.get("without_password"):
+            return f"{done} They sign in with links that they ask for by e-mail."
+        elif secret == "":
+            return f"{done} They had an account already and keep its password."
+        return done
+
+    steps.run(here, outcome, verb, here.body.id, *args, **kwargs)
 
 
 def _outcome(here) -> None:
     """Say what was just done; a secret stays until it was passed on, and is in no page drawn after that."""
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
-    body_id, link, secret = st.session_state.get(SECRET, (None, False, None))
+    steps.said()
+    body_id, link, secret = st.session_state.get(SHOWN_ONCE, (None, False, None))
     if body_id != here.body.id:
         return
     with st.container(border=True):
@@ -73,7 +66,7 @@ def _outcome(here) -> None:
             st.text("It is shown only now. They must choose their own when they first sign in with it.")
         st.code(secret, language=None)
         if st.button("I have passed it on", type="primary", key="people_passed"):
-            del st.session_state[SECRET]
+            del st.session_state[SHOWN_ONCE]
             st.rerun()
 
 
@@ -243,21 +236,11 @@ def _other_ways(here, person: accounts.Person) -> None:
 
 def _ask(here, person, what: str, label: str, consequence: str, done: str, verb, *args, **kwargs) -> None:
     """A button that first says what will happen, and acts only when that is confirmed."""
-    if st.session_state.get(ASKED) != (person.id, what):
-        if st.button(label, key=f"people_{what}"):
-            st.session_state[ASKED] = (person.id, what)
-            st.rerun()
-        return
-    with st.container(border=True):
-        st.text(consequence)
-        with st.container(horizontal=True):
-            yes = st.button(f"Yes, {label.lower()}", type="primary", key=f"people_{what}_yes")
-            no = st.button("No, leave it", key=f"people_{what}_no")
-    if yes:
+    key = f"people_{what}"
+    if steps.asked(key, label, person.id) and steps.sure(
+        key, consequence, f"Yes, {label.lower()}", "No, leave it"
+    ):
         _run(here, done, verb, person.id, *args, **kwargs)
-    if no:
-        del st.session_state[ASKED]
-        st.rerun()
 
 
 def main() -> None:

@@ -9,12 +9,10 @@ import streamlit as st
 
 from engagement import clock
 from engagement.access import Role
-from engagement.errors import EngagementError
 from engagement.messaging import quiet
 from engagement.rounds import cadence, programme
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 
-DONE, ASKED = "programme_done", "programme_asked"
 AS_LAST = "as in the last round"
 TIER_NAMES = {
     None: "As in the last round",
@@ -41,36 +39,6 @@ BY_NAMES = {
     cadence.DAY: "The same day of the month, such as the 6th",
     cadence.WEEKDAY: "The same weekday of the month, such as the second Tuesday",
 }
-
-
-def run(done: str, verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own; on success say so and draw the page anew."""
-    try:
-        with here.database.session() as session:
-            verb(session, here.actor, here.body.id, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done
-    st.session_state.pop(ASKED, None)
-    st.rerun()
-
-
-def asked(mark: str, label: str, text: str, yes: str) -> bool:
-    """A button that asks before it does; True once it was confirmed."""
-    if st.session_state.get(ASKED) != mark:
-        if st.button(label, key=f"programme_{mark}"):
-            st.session_state[ASKED] = mark
-            st.rerun()
-        return False
-    with st.container(border=True):
-        st.text(text)
-        with st.container(horizontal=True):
-            sure = st.button(yes, key=f"programme_{mark}_yes", type="primary")
-            if st.button("Do not change anything", key=f"programme_{mark}_no"):
-                st.session_state.pop(ASKED, None)
-                st.rerun()
-    return sure
 
 
 def a_day(day: date) -> str:
@@ -160,7 +128,7 @@ def save(first: date | None, **chosen) -> None:
     if first is None:
         st.error("Choose the day on which the next round opens.")
         return
-    run("The programme is saved.", programme.save, first=first, **chosen)
+    steps.run(here, "The programme is saved.", programme.save, here.body.id, first=first, **chosen)
 
 
 def notes(coming: programme.Upcoming, view: programme.View) -> list[str]:
@@ -220,18 +188,20 @@ def draft(coming: programme.Upcoming, view: programme.View) -> None:
     if coming.needs_approval and st.button(
         f"Approve round {coming.number}", key="programme_approve", type="primary"
     ):
-        run(
+        steps.run(
+            here,
             f"Round {coming.number} is approved. It launches by itself when its time comes.",
             programme.approve,
+            here.body.id,
             coming.round_id,
         )
-    if asked(
-        "skip",
-        "Leave this round out",
+    key = "programme_skip"
+    if steps.asked(key, "Leave this round out") and steps.sure(
+        key,
         "Its draft will be deleted and nobody will be asked. The rounds after it keep their dates.",
         "Leave it out",
     ):
-        run(f"Round {coming.number} is left out.", programme.skip, coming.round_id)
+        steps.run(here, f"Round {coming.number} is left out.", programme.skip, here.body.id, coming.round_id)
 
 
 def not_drafted(coming: programme.Upcoming, view: programme.View) -> None:
@@ -242,7 +212,13 @@ def not_drafted(coming: programme.Upcoming, view: programme.View) -> None:
     if coming.dates.moved and st.button(
         f"Undo the move of round {coming.number}", key=f"programme_undo_{turn}"
     ):
-        run("The round is back on its day, and so are those after it.", programme.undo_move, turn)
+        steps.run(
+            here,
+            "The round is back on its day, and so are those after it.",
+            programme.undo_move,
+            here.body.id,
+            turn,
+        )
     with st.expander("Move its date"):
         st.text("The rounds after it move too: they are counted from the new day.")
         day = st.date_input(
@@ -252,9 +228,11 @@ def not_drafted(coming: programme.Upcoming, view: programme.View) -> None:
             key=f"programme_day_{turn}",
         )
         if st.button(f"Move round {coming.number}", key=f"programme_move_{turn}") and day:
-            run(
+            steps.run(
+                here,
                 f"Round {coming.number} opens on {clock.show_date(day)}. The rounds after it moved too.",
                 programme.move,
+                here.body.id,
                 turn,
                 day,
             )
@@ -293,27 +271,25 @@ def standing(view: programme.View) -> None:
             icon=":material/pause_circle:",
         )
         if st.button("Resume the programme", key="programme_resume", type="primary"):
-            run("The programme goes on.", programme.resume)
+            steps.run(here, "The programme goes on.", programme.resume, here.body.id)
 
 
 def pausing() -> None:
     """Pause a programme that runs."""
-    if asked(
-        "pause",
-        "Pause the programme",
+    key = "programme_pause"
+    if steps.asked(key, "Pause the programme") and steps.sure(
+        key,
         "Nothing more will be drafted or launched until it is resumed. An open round goes on to its close.",
         "Pause it",
     ):
-        run("The programme is paused.", programme.pause)
+        steps.run(here, "The programme is paused.", programme.pause, here.body.id)
 
 
 def main() -> None:
     """Draw the page."""
     st.title("Programme", anchor=False)
     here.actor.require(here.body.id, Role.LEAD)
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     with here.database.reading() as session:
         view = programme.read(session, here.actor, here.body.id)
     if view is None:
@@ -348,9 +324,11 @@ def main() -> None:
         "never open at once."
     )
     if st.button("Draft it", key="programme_again"):
-        run(
+        steps.run(
+            here,
             "The round is drafted. Check it and launch it on the Rounds page.",
             programme.same_again,
+            here.body.id,
         )
 
 

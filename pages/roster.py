@@ -24,18 +24,12 @@ from engagement.roster import (
 )
 from engagement.roster.preview import Preview
 from engagement.roster.text import clean
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 from engagement.ui.frame_tools import current
 from engagement.ui.safe import safe_md
 from engagement.words import role_label
 
-DONE, ASKED, TURN, PREVIEW, FAILED = (
-    "roster_done",
-    "roster_asked",
-    "roster_turn",
-    "roster_preview",
-    "roster_failed",
-)
+PREVIEW, FAILED = "roster_preview", "roster_failed"
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 WHAT = {
     "refuse": "Refused",
@@ -50,38 +44,21 @@ MOST_MATCHES = 200
 MOST_SENTENCES = 10
 
 
-# Calling verbs
+# Doing what was asked
 
 
-def _turn() -> int:
-    """A number in the keys of forms: it goes up when something was saved, so that the next form starts empty."""
-    return st.session_state.setdefault(TURN, 0)
-
-
-def _run(here, done: str | Callable[[Any], str], verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own. On success say so and start afresh; on error keep all that was typed."""
+def _apply(session, actor, preview: Preview) -> str:
+    """Apply a preview and say what came of it. Where the roster is another by now, a new preview is drawn."""
     try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        if isinstance(error, Conflict) and verb is apply:
-            st.session_state.pop(PREVIEW, None)
-            st.session_state[FAILED] = str(error)
-            st.session_state.pop(ASKED, None)
-            st.rerun()
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = done(result) if callable(done) else done
-    for key in (ASKED, PREVIEW):
-        st.session_state.pop(key, None)
-    st.session_state[TURN] = _turn() + 1
-    st.rerun()
+        return f"{preview.name}: {apply(session, actor, preview).sentence}"
+    except Conflict as error:
+        st.session_state.pop(PREVIEW, None)
+        st.session_state[FAILED] = str(error)
+        steps.give_up()
 
 
 def _outcome() -> None:
-    if done := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     if failed := st.session_state.pop(FAILED, None):
         with st.container(border=True):
             st.subheader("Nothing was imported", icon=":material/sync_problem:")
@@ -90,25 +67,17 @@ def _outcome() -> None:
 
 def _ask(here, name: str, question: str, button: str, done: str, verb, *args, **kwargs) -> None:
     """Say what will happen and wait for a second press; `name` is fixed, and what was asked is kept between reruns."""
-    st.session_state[ASKED] = (here.body.id, name, question, button, done, verb, args, kwargs)
+    st.session_state[steps.ASKED] = (here.body.id, name, question, button, done, verb, args, kwargs)
 
 
 def _confirmation(here, name: str) -> None:
     """Draw the question that waits under this name, if one does."""
-    asked = st.session_state.get(ASKED)
+    asked = st.session_state.get(steps.ASKED)
     if asked is None or asked[:2] != (here.body.id, name):
         return
     _, _, question, button, done, verb, args, kwargs = asked
-    with st.container(border=True):
-        st.text(question)
-        with st.container(horizontal=True):
-            yes = st.button(safe_md(button), type="primary", key=f"{name}_yes")
-            no = st.button("Do not change anything", key=f"{name}_no")
-    if no:
-        del st.session_state[ASKED]
-        st.rerun()
-    if yes:
-        _run(here, done, verb, *args, **kwargs)
+    if steps.sure(name, question, safe_md(button)):
+        steps.run(here, done, verb, *args, **kwargs)
 
 
 # Small pieces
@@ -257,14 +226,14 @@ def _practices(here, roster: view.RosterNow) -> None:
 
 
 def _add_practice(here) -> None:
-    turn = _turn()
+    turn = steps.turn()
     with st.form(f"roster_practice_add_{turn}"):
         code = st.text_input("Code", max_chars=20, help="For example its ODS code.", key=f"rp_code_{turn}")
         name = st.text_input("Name", max_chars=200, key=f"rp_name_{turn}")
         details = _practice_details(f"rp_{turn}")
         sent = st.form_submit_button("Add", type="primary")
     if sent:
-        _run(
+        steps.run(
             here,
             lambda practice: f"{practice.name} ({practice.code}) was added.",
             practices.add_practice,
@@ -311,7 +280,7 @@ def _one_practice(here, roster: view.RosterNow, task: str) -> None:
     practice = by_id.get(chosen)
     if practice is None:
         return
-    key = f"rp_{task}_{practice.id}_{_turn()}"
+    key = f"rp_{task}_{practice.id}_{steps.turn()}"
     called = f"{practice.name} ({practice.code})"
     if task == "Correct":
         with st.form(key):
@@ -319,7 +288,7 @@ def _one_practice(here, roster: view.RosterNow, task: str) -> None:
             details = _practice_details(key, practice)
             sent = st.form_submit_button("Save", type="primary")
         if sent:
-            _run(
+            steps.run(
                 here,
                 f"{called} was corrected.",
                 practices.correct_practice,
@@ -472,12 +441,12 @@ def _undelivered(here) -> None:
             list(by_id),
             index=0 if len(by_id) == 1 else None,
             format_func=lambda key: _option(f"{_title(by_id[key])}: {by_id[key].address}"),
-            key=f"roster_undelivered_{_turn()}",
+            key=f"roster_undelivered_{steps.turn()}",
         )
         person = by_id.get(chosen)
         if person is None:
             return
-        key = f"rm_address_{person.member_id}_{_turn()}"
+        key = f"rm_address_{person.member_id}_{steps.turn()}"
         with st.form(key):
             email = st.text_input("E-mail address", person.address, max_chars=254, key=f"{key}_email")
             st.text("If the address is right after all, say so on the Messages page.")
@@ -485,7 +454,7 @@ def _undelivered(here) -> None:
         if sent and email.strip().lower() == person.address.lower():
             st.error("This is the address that gets no mail. Enter another.")
         elif sent:
-            _run(
+            steps.run(
                 here,
                 f"{_title(person)} was corrected. Mail goes there from now on."
                 if email.strip()
@@ -499,7 +468,7 @@ def _undelivered(here) -> None:
 
 
 def _add_person(here, roster: view.RosterNow) -> None:
-    turn = _turn()
+    turn = steps.turn()
     with st.form(f"roster_person_add_{turn}"):
         ref = st.text_input(
             "Number",
@@ -522,7 +491,7 @@ def _add_person(here, roster: view.RosterNow) -> None:
         starts = _day("From", f"rm_from_{turn}", roster.day, help="The first day in this role.")
         sent = st.form_submit_button("Add", type="primary")
     if sent:
-        _run(
+        steps.run(
             here,
             lambda member: f"{member.name or member.ref} was added.",
             people.add_person,
@@ -559,7 +528,7 @@ def _one_person(here, roster: view.RosterNow, task: str) -> None:
     person = by_id.get(chosen)
     if person is None:
         return
-    key = f"rm_{task}_{person.id}_{_turn()}"
+    key = f"rm_{task}_{person.id}_{steps.turn()}"
     called = _title(person)
     st.text(
         f"{person.role_label}, {person.practice_name or here.body.name}"
@@ -576,7 +545,7 @@ def _one_person(here, roster: view.RosterNow, task: str) -> None:
             email = st.text_input("E-mail address", person.email or "", max_chars=254, key=f"{key}_email")
             sent = st.form_submit_button("Save", type="primary")
         if sent:
-            _run(
+            steps.run(
                 here,
                 f"{called} was corrected.",
                 people.correct_person,
@@ -640,7 +609,7 @@ def _move_person(here, roster: view.RosterNow, person: view.PersonNow, key: str)
     if sent and on is None:
         st.error("Enter the day from which it holds.")
     elif sent:
-        _run(
+        steps.run(
             here,
             f"{_title(person)} was changed from {show_date(on)}.",
             people.move_person,
@@ -686,17 +655,17 @@ def _roles(here, roster: view.RosterNow) -> None:
     own = sum(p.own_standing for p in roster.current if p.role == role)
     if own:
         st.text(f"{own} with this role have a standing of their own, which stays.")
-    with st.form(f"roster_role_{role}_{_turn()}"):
+    with st.form(f"roster_role_{role}_{steps.turn()}"):
         standing = st.radio(
             "Counts as",
             view.STANDINGS,
             index=view.STANDINGS.index(by_role[role].standing),
             format_func=lambda s: safe_md(names[s]),
-            key=f"roster_role_standing_{role}_{_turn()}",
+            key=f"roster_role_standing_{role}_{steps.turn()}",
         )
         sent = st.form_submit_button("Save", type="primary")
     if sent:
-        _run(
+        steps.run(
             here,
             f"{by_role[role].label} now counts as: {_standing_words(here)[standing]}.",
             people.set_standing,
@@ -754,12 +723,13 @@ def _import(here, roster: view.RosterNow) -> None:
     absent = st.checkbox(
         "End what the file does not name, from the date above",
         help="Left alone, what is missing from the file stays as it is.",
-        key=f"roster_absent_{kind}_{_turn()}",
+        key=f"roster_absent_{kind}_{steps.turn()}",
     )
     if absent:
         options["close_absent" if kind == "practices" else "end_absent"] = roster.day
-    file = st.file_uploader("File", type=["csv", "txt"], key=f"roster_file_{kind}_{_turn()}")
+    file = st.file_uploader("File", type=["csv", "txt"], key=f"roster_file_{kind}_{steps.turn()}")
     if file is None:
+        st.session_state.pop(PREVIEW, None)
         return
     preview = _previewed(here, kind, file, options)
     if preview is not None:
@@ -835,7 +805,7 @@ def _show_preview(here, preview: Preview) -> None:
     if st.button(
         f"Import {'this change' if n == 1 else f'these {n:,} changes'}", type="primary", key="roster_import"
     ):
-        _run(here, lambda summary: f"{preview.name}: {summary.sentence}", apply, preview)
+        steps.run(here, str, _apply, preview)
 
 
 def main() -> None:

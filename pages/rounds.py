@@ -136,21 +136,21 @@ def _draft(here, round_) -> None:
     _expected(expected)
     if any(check.level == STOP for check in checks):
         st.text("The round can be launched when nothing above must be put right.")
-    elif steps.asked("launch", round_.id, "Launch the round", primary=True):
-        with st.container(border=True):
-            st.text(
-                "Launching freezes the questions, the roster, the threshold and what members are told about "
-                "confidentiality. None of it can be changed afterwards. The links are made at once."
-            )
-            if steps.confirm("launch", "Launch now"):
-                steps.run(
-                    here, "The round is launched. It opens within a few seconds.", verbs.launch, round_.id
-                )
-    if steps.asked("discard", round_.id, "Delete the draft"):
-        with st.container(border=True):
-            st.text("The draft will be deleted. No answers are lost, for nobody was asked.")
-            if steps.confirm("discard", "Delete it"):
-                steps.run(here, "The draft is deleted.", verbs.discard, round_.id)
+    elif steps.asked("rounds_launch", "Launch the round", round_.id, primary=True) and steps.sure(
+        "rounds_launch",
+        "Launching freezes the questions, the roster, the threshold and what members are told about confidentiality. "
+        "None of it can be changed afterwards. The links are made at once.",
+        "Launch now",
+        "Cancel",
+    ):
+        steps.run(here, "The round is launched. It opens within a few seconds.", verbs.launch, round_.id)
+    if steps.asked("rounds_discard", "Delete the draft", round_.id) and steps.sure(
+        "rounds_discard",
+        "The draft will be deleted. No answers are lost, for nobody was asked.",
+        "Delete it",
+        "Cancel",
+    ):
+        steps.run(here, "The draft is deleted.", verbs.discard, round_.id)
 
 
 def _expected(tables: list[plans.Outlook]) -> None:
@@ -245,9 +245,7 @@ def main() -> None:
     here = frame_tools.current()
     st.title("Rounds")
     here.actor.require(here.body.id, Role.LEAD)
-    if done := steps.said():
-        with st.container(border=True):
-            st.text(f"✓ {done}")
+    steps.said()
     with here.database.reading() as session:
         rounds = verbs.rounds(session, here.actor, here.body.id)
     for round_ in rounds:

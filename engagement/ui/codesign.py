@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import streamlit as st
 
 from engagement.clock import show_date
 from engagement.council import proposals
-from engagement.errors import EngagementError
 from engagement.instrument import bank, checks
-from engagement.ui import frame_tools, show
+from engagement.ui import frame_tools, show, steps
 
 TURN, SEEN = "codesign_turn", "codesign_seen"
 KIND_NAMES = {"agree5": "A statement to agree or disagree with", "text": "An open comment"}
 STATES = {"accepted": "Taken up", "declined": "Not taken up", "withdrawn": "Taken back"}
 
 
-def council_section(
-    here: frame_tools.Current, found: list[proposals.Proposal], council: bool, done: str
-) -> None:
-    """The proposals with what became of each; representatives propose and endorse. `done`: where to say that it worked."""
+def council_section(here: frame_tools.Current, found: list[proposals.Proposal], council: bool) -> None:
+    """The proposals with what became of each; representatives propose and endorse."""
     st.header("Questions for the next round", anchor=False)
     st.text(
         "Council representatives propose questions and stand behind each other’s. The engagement lead takes each up, or "
@@ -35,18 +29,18 @@ def council_section(
             _draw(proposal, place)
             if council and proposal.mine:
                 if st.button(f"Take question {place} back", key=f"codesign_back_{proposal.id}"):
-                    _run(here, done, "Your question is taken back.", proposals.withdraw, proposal.id)
+                    steps.run(here, "Your question is taken back.", proposals.withdraw, proposal.id)
             elif council:
                 label = "No longer stand behind" if proposal.endorsed else "Stand behind"
                 if st.button(f"{label} question {place}", key=f"codesign_endorse_{proposal.id}"):
                     said = "Your name is off it." if proposal.endorsed else "You stand behind this question."
-                    _run(here, done, said, proposals.endorse, proposal.id, behind=not proposal.endorsed)
+                    steps.run(here, said, proposals.endorse, proposal.id, behind=not proposal.endorsed)
     _past(found)
     if council:
-        _propose(here, done)
+        _propose(here)
 
 
-def lead_section(here: frame_tools.Current, found: list[proposals.Proposal], done: str) -> None:
+def lead_section(here: frame_tools.Current, found: list[proposals.Proposal]) -> None:
     """The proposals that wait, each with a form to take it up and one to decline it."""
     waiting = [proposal for proposal in found if proposal.state == proposals.WAITING]
     if not waiting:
@@ -55,7 +49,7 @@ def lead_section(here: frame_tools.Current, found: list[proposals.Proposal], don
         with st.container(border=True):
             _draw(proposal, place)
             with st.expander(f"Take question {place} up"):
-                _accept(here, proposal, done)
+                _accept(here, proposal)
             with (
                 st.expander(f"Decline question {place}"),
                 st.form(f"codesign_decline_{proposal.id}", enter_to_submit=False),
@@ -63,9 +57,8 @@ def lead_section(here: frame_tools.Current, found: list[proposals.Proposal], don
                 reason = st.text_area("Why it will not be asked", max_chars=proposals.REASON_LIMIT)
                 st.text("The council reads it. An answer is given once.")
                 if st.form_submit_button("Decline it"):
-                    _run(
+                    steps.run(
                         here,
-                        done,
                         "Declined; the council can read why.",
                         proposals.decline,
                         proposal.id,
@@ -110,7 +103,7 @@ def _past(found: list[proposals.Proposal]) -> None:
                     st.text(reply.reason)
 
 
-def _propose(here: frame_tools.Current, done: str) -> None:
+def _propose(here: frame_tools.Current) -> None:
     """The form of a proposal. A wording with something to look at again is shown that once before it is sent."""
     st.subheader("Propose a question", anchor=False)
     turn = st.session_state.setdefault(TURN, 0)
@@ -142,19 +135,16 @@ def _propose(here: frame_tools.Current, done: str) -> None:
             _notes(notes)
             st.text("Change it, or press “Propose it” again to send it as it is.")
         return
-    _run(
-        here,
-        done,
-        "Your question waits for the engagement lead.",
-        proposals.propose,
-        here.body.id,
-        text,
-        why,
-        kind=kind,
-    )
+
+    def sent_off(_) -> str:
+        st.session_state[TURN] = turn + 1
+        st.session_state.pop(SEEN, None)
+        return "Your question waits for the engagement lead."
+
+    steps.run(here, sent_off, proposals.propose, here.body.id, text, why, kind=kind)
 
 
-def _accept(here: frame_tools.Current, proposal: proposals.Proposal, done: str) -> None:
+def _accept(here: frame_tools.Current, proposal: proposals.Proposal) -> None:
     with st.form(f"codesign_accept_{proposal.id}", enter_to_submit=False):
         text = st.text_area("Wording as it will be asked", proposal.text, max_chars=bank.TEXT_LIMIT)
         st.text(
@@ -171,9 +161,8 @@ def _accept(here: frame_tools.Current, proposal: proposals.Proposal, done: str) 
         reason = st.text_area("A word to the council (may stay empty)", max_chars=proposals.REASON_LIMIT)
         st.text("An answer is given once. The wording can be changed later, as any other.")
         if st.form_submit_button("Take it up", type="primary"):
-            _run(
+            steps.run(
                 here,
-                done,
                 lambda said: f"The question {key.strip()} is added. {said}",
                 proposals.accept,
                 proposal.id,
@@ -184,19 +173,3 @@ def _accept(here: frame_tools.Current, proposal: proposals.Proposal, done: str) 
                 ask=ask,
                 reason=reason,
             )
-
-
-def _run(
-    here: frame_tools.Current, done: str, said: str | Callable[[Any], str], verb, *args, **kwargs
-) -> None:
-    """Call one verb in a transaction of its own, say what was done, and draw the page anew; on error keep what was typed."""
-    try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[done] = said(result) if callable(said) else said
-    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
-    st.session_state.pop(SEEN, None)
-    st.rerun()

@@ -33,14 +33,14 @@ def draw(here: frame_tools.Current, round_: verbs.RoundView) -> None:
         found = lifecycle.live(session, here.actor, round_.id)
     _close_later(here, round_, found)
     _pause(here, round_, found)
-    if steps.asked("close", round_.id, "Close the round now"):
-        with st.container(border=True):
-            st.text(
-                "No more answers will be taken and no answer can be withdrawn. The answers are then mixed, and the "
-                "results are checked and published. This cannot be undone."
-            )
-            if steps.confirm("close", "Close it now"):
-                steps.run(here, "The round is closed. Its results are being checked.", verbs.close, round_.id)
+    if steps.asked("rounds_close", "Close the round now", round_.id) and steps.sure(
+        "rounds_close",
+        "No more answers will be taken and no answer can be withdrawn. The answers are then mixed, and the results are "
+        "checked and published. This cannot be undone.",
+        "Close it now",
+        "Cancel",
+    ):
+        steps.run(here, "The round is closed. Its results are being checked.", verbs.close, round_.id)
     _cancel(here, round_)
 
 
@@ -156,7 +156,7 @@ def _to(made: Amendment) -> str:
 
 
 def _close_later(here, round_: verbs.RoundView, found: Live) -> None:
-    if found.paused_at is not None or not steps.asked("extend", round_.id, "Close later"):
+    if found.paused_at is not None or not steps.asked("rounds_extend", "Close later", round_.id):
         return
     usual = (round_.closes_at + USUAL_EXTENSION).astimezone(clock.LONDON)
     with st.container(border=True):
@@ -196,18 +196,18 @@ def _pause(here, round_: verbs.RoundView, found: Live) -> None:
             done = "Messages leave again. What became due meanwhile leaves now."
             steps.run(here, done, lifecycle.resume, round_.id)
         return
-    if steps.asked("pause", round_.id, "Pause messages"):
-        with st.container(border=True):
-            st.text(
-                "No invitation, reminder or other message of this round leaves until you resume. Members can answer "
-                "all the same, and the round closes at its time. The form says that messages are paused."
-            )
-            if steps.confirm("pause", "Pause them now"):
-                steps.run(here, "The messages of this round are paused.", lifecycle.pause, round_.id)
+    if steps.asked("rounds_pause", "Pause messages", round_.id) and steps.sure(
+        "rounds_pause",
+        "No invitation, reminder or other message of this round leaves until you resume. Members can answer all the "
+        "same, and the round closes at its time. The form says that messages are paused.",
+        "Pause them now",
+        "Cancel",
+    ):
+        steps.run(here, "The messages of this round are paused.", lifecycle.pause, round_.id)
 
 
 def _cancel(here, round_: verbs.RoundView) -> None:
-    if not steps.asked("cancel", round_.id, "Cancel the round"):
+    if not steps.asked("rounds_cancel", "Cancel the round", round_.id):
         return
     with st.container(border=True):
         st.text(
