@@ -19,7 +19,8 @@ def template_faults(kind: str, subject: str, text: str) -> list[str]:
     """What keeps a template from being used: the link missing, something that could track, or unknown placeholders."""
     faults = []
     known = (*templates.PLACEHOLDERS[kind], *WORDS)
-    links = " or ".join("{" + name + "}" for name in templates.LINKS if name in templates.PLACEHOLDERS[kind])
+    addresses = templates.LETTER_LINKS if kind == "letter" else templates.LINKS
+    links = " or ".join("{" + name + "}" for name in addresses if name in templates.PLACEHOLDERS[kind])
     for part, where in ((subject, "subject"), (text, "text")):
         try:
             names = {name for _, name in templates.pieces(part) if name is not None}
@@ -37,7 +38,7 @@ def template_faults(kind: str, subject: str, text: str) -> list[str]:
             )
         if _MARKUP.search(part):
             faults.append(f"Write the {where} as plain text: the HTML part is made from it, without images")
-    if any("{" + name + "}" in subject for name in templates.LINKS):
+    if any("{" + name + "}" in subject for name in addresses):
         faults.append("Keep links out of the subject, which everybody can read over a shoulder")
     for name in templates.NEEDED[kind]:
         found = text.count("{" + name + "}")

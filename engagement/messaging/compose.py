@@ -79,6 +79,13 @@ def compose(
     )
 
 
+def letter(body: Body, subject: str, text: str, *, person: str, page: str, stop: str) -> templates.Words:
+    """A letter in its words, for one person. `page`, `stop`: addresses of their own page and of the one for fewer mails."""
+    values = letter_values(body) | {"person": person, "page": page, "stop": stop}
+    chosen = templates.Template(subject, text)
+    return templates.write(chosen, values, footer="member", links=templates.LETTER_LINKS)
+
+
 def letter_values(body: Body) -> dict[str, str]:
     """What a letter may say of the body, whoever gets it."""
     return words_of(body.words) | {"organisation": body.name}
@@ -93,20 +100,16 @@ def _letter(
     sender: Sender,
 ) -> Mail:
     """A letter to one person: beside its words, nothing in it differs from one letter to the next but by chance."""
-    body, letter = recipient.body, recipient.letter
+    body, about = recipient.body, recipient.letter
     mail_key = keys.mail(body.id)
     stop = stop_url(config.public_url, opt_out_token(mail_key, recipient.member_id))
     member = session.get(Member, recipient.member_id)
-    values = letter_values(body) | {
-        "person": recipient.person,
-        "page": my_page.url(config.public_url, my_page.current(session, keys, member) or ""),
-        "stop": stop,
-    }
+    page = my_page.url(config.public_url, my_page.current(session, keys, member) or "")
     return Mail(
         to=recipient.address,
         sender=sender,
-        words=templates.write(templates.Template(letter.subject, letter.text), values, footer="member"),
-        key=message_id(mail_key, f"letter-{letter.id}", message.kind, message.number, f"m{member.id}"),
+        words=letter(body, about.subject, about.text, person=recipient.person, page=page, stop=stop),
+        key=message_id(mail_key, f"letter-{about.id}", message.kind, message.number, f"m{member.id}"),
         stop=stop,
         tried_before=message.attempts > 1,
     )

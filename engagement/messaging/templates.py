@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from string import Formatter
 
 from engagement.errors import Invalid
 
 LINKS = ("link", "results", "practices", "page", "stop")
+# In a letter, which is of no round, "practices" is the body's word and leads nowhere.
+LETTER_LINKS = ("page", "stop")
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return "".join(out)
 
 
-def fill_html(template: str, values: Mapping[str, str]) -> str:
+def fill_html(template: str, values: Mapping[str, str], links: Collection[str] = LINKS) -> str:
     """The same as HTML paragraphs. Our links become links and show where they lead; all else is text."""
     out = []
     for text, name in pieces(template):
@@ -189,7 +191,7 @@ def fill_html(template: str, values: Mapping[str, str]) -> str:
         if name is None:
             continue
         value = html.escape(values[name])
-        out.append(f'<a href="{value}" style="color:#005eb8">{value}</a>' if name in LINKS else value)
+        out.append(f'<a href="{value}" style="color:#005eb8">{value}</a>' if name in links else value)
     paragraphs = "".join(out).strip().split("\n\n")
     return "\n".join(f"<p>{paragraph.replace(chr(10), '<br>')}</p>" for paragraph in paragraphs)
 
@@ -209,13 +211,18 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def write(template: Template, values: Mapping[str, str], *, footer: str) -> Words:
-    """A mail from a template, with the footer that no template can leave out. `footer`: a key of FOOTERS."""
+def write(
+    template: Template, values: Mapping[str, str], *, footer: str, links: Collection[str] = LINKS
+) -> Words:
+    """A mail from a template, with the footer that no template can leave out.
+
+    `footer`: a key of FOOTERS; `links`: the placeholders that stand for addresses.
+    """
     subject = one_line(fill(template.subject, values))
     below = FOOTERS[footer]
     page = PAGE.format(
         subject=html.escape(subject),
-        body=fill_html(template.text, values),
+        body=fill_html(template.text, values, links),
         footer=fill_html(below, values),
     )
     text = f"{fill(template.text, values).strip()}\n\n-- \n{fill(below, values)}\n"

@@ -19,9 +19,9 @@ from engagement.access import Actor, Role, audit
 from engagement.assessments import read
 from engagement.config import Config
 from engagement.errors import Conflict, Invalid, NotFound
-from engagement.messaging import checks, compose, giveaways, outbox, settings, templates
+from engagement.messaging import checks, compose, giveaways, my_page, outbox, settings, templates
 from engagement.messaging import letters as sending
-from engagement.messaging.templates import Template, Words
+from engagement.messaging.templates import Words
 from engagement.models import (
     Body,
     Bounce,
@@ -90,16 +90,20 @@ class Recipients:
 
 @dataclass(frozen=True)
 class Preview:
-    """A letter before it is queued: whom it would go to, how it would look, and why it cannot be sent, a line each."""
+    """A letter before it is queued: whom it would go to, and how it would look.
+
+    `faults`: what is wrong with its words, `held`: what else keeps it back, a line each; with neither it can be sent.
+    """
 
     recipients: Recipients
     words: Words | None
     faults: tuple[str, ...]
+    held: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A letter that was queued. `state`: waiting (it can be stopped whole), leaving, done or stopped; `reached`: how many
+    """A letter that was queued, its subject as readers see it. `state`: waiting (it can be stopped whole), leaving, done or stopped; `reached`: how many
     practices some of it left to, to the nearest 5, None below 5 but for 0."""
 
     id: int
@@ -289,10 +293,10 @@ def about(people: int) -> int | None:
 
 def _problem(aimed: int, drawn: int, needed: int) -> str | None:
     if not aimed:
-        return "Nobody of this segment can be written to now"
+        return "Nobody of this segment can be written to"
     if drawn < needed:
         return (
-            f"Only {drawn} others can be written to now, and {needed} are needed beside these {aimed}, so that getting the "
+            f"Only {drawn} others can be written to, and {needed} are needed beside these {aimed}, so that getting the "
             "letter is no mark. Draw a smaller share, or wait until more can be written to"
         )
     return None
@@ -354,35 +358,44 @@ def preview(
     body = session.get(Body, body_id)
     found = _find(session, actor, body_id, segment, share, seed)
     subject, text = _tidy(subject, text)
-    faults = giveaways.faults(subject, text, words_of(body.words)) + giveaways.blanks(subject, text)
-    held = [_held_back(session, body, config), found.problem]
     return Preview(
-        found.count, _example(body, config, Template(subject, text)), (*faults, *(why for why in held if why))
+        found.count,
+        _example(body, config, subject, text),
+        faults=tuple(_faults(body, subject, text)),
+        held=tuple(_held(session, body, config, found)),
     )
 
 
-def _example(body: Body, config: Config, chosen: Template) -> Words | None:
+def _faults(body: Body, subject: str, text: str) -> list[str]:
+    return giveaways.faults(subject, text, words_of(body.words)) + giveaways.blanks(subject, text)
+
+
+def _example(body: Body, config: Config, subject: str, text: str) -> Words | None:
     """The letter as somebody would get it, with links that lead nowhere; None where its placeholders cannot be filled."""
-    values = compose.letter_values(body) | {
-        "person": "Dr Ann Example",
-        "page": f"{config.public_url}/m/this-is-a-preview",
-        "stop": compose.stop_url(config.public_url, "this-is-a-preview"),
-    }
+    nowhere = "this-is-a-preview"
     try:
-        return templates.write(chosen, values, footer="member")
+        return compose.letter(
+            body,
+            subject,
+            text,
+            person="Dr Ann Example",
+            page=my_page.url(config.public_url, nowhere),
+            stop=compose.stop_url(config.public_url, nowhere),
+        )
     except (KeyError, Invalid):
         return None
 
 
-def _held_back(session: Session, body: Body, config: Config) -> str | None:
-    """Why no letter of a body can leave this installation."""
+def _held(session: Session, body: Body, config: Config, found: _Found) -> list[str]:
+    """What beside its words keeps a letter back: this installation, or whom it would go to."""
+    why = [found.problem] if found.problem else []
     if config.mail.way == "off":
-        return "Mail is switched off on this server: the operator sets ENGAGEMENT_MAIL"
-    if body.is_demo and config.mail.way != "files":
-        return "A demo body sends no mail: its people are invented"
-    if settings.sender(session, body, config) is None:
-        return "Name a sender on the Messages page: without one no mail leaves"
-    return None
+        why.append("Mail is switched off on this server: the operator sets ENGAGEMENT_MAIL")
+    elif body.is_demo and config.mail.way != "files":
+        why.append("A demo body sends no mail: its people are invented")
+    elif settings.sender(session, body, config) is None:
+        why.append("Name a sender on the Messages page: without one no mail leaves")
+    return why
 
 
 def queue(
@@ -405,8 +418,7 @@ def queue(
     body = own_body(session, actor, body_id)
     found = _find(session, actor, body_id, segment, share, seed)
     subject, text = _tidy(subject, text)
-    faults = giveaways.faults(subject, text, words_of(body.words)) + giveaways.blanks(subject, text)
-    checks.raise_if([*faults, *(why for why in (_held_back(session, body, config), found.problem) if why)])
+    checks.raise_if(_faults(body, subject, text) + _held(session, body, config, found))
     if found.count.practices != practices:
         raise Conflict(
             f"It would go to {found.count.practices} by now, and not to {practices}. Look at the numbers and send again."
@@ -465,6 +477,8 @@ def sent(session: Session, actor: Actor, body_id: int) -> tuple[Sent, ...]:
         .where(Letter.body_id == body_id)
         .order_by(Letter.id.desc())
     ).all()
+    # A subject holds no link, and what else differs by reader is their name.
+    said = compose.letter_values(session.get(Body, body_id)) | {"person": "{person}"}
     leaving = _leaving(session, body_id)
     reached = dict(
         session.exec(
@@ -478,9 +492,10 @@ def sent(session: Session, actor: Actor, body_id: int) -> tuple[Sent, ...]:
             **{
                 name: getattr(row, name)
                 for name in (
-                    "id", "subject", "text", "practices", "people", "queued_at", "leaves_at", "queued_by", "stopped_at",
+                    "id", "text", "practices", "people", "queued_at", "leaves_at", "queued_by", "stopped_at",
                 )
             },
+            subject=templates.fill(row.subject, said),
             segment=aim.segment,
             share=aim.share,
             seed=aim.seed,

@@ -62,6 +62,7 @@ def _write(found: Outreach, texts: tuple[Text, ...]) -> None:
         f"Filled in as it leaves: {named} (each reader’s own page), and the words of the body, such as {{practice}}. Write "
         "what belongs in the place of anything in square brackets."
     )
+    under_the_text = st.container()
     share = st.slider(
         "Percent of those who get it that are drawn from others",
         letters.LEAST_SHARE,
@@ -79,27 +80,22 @@ def _write(found: Outreach, texts: tuple[Text, ...]) -> None:
     except Conflict as error:
         st.text(str(error))
         return
-    _recipients(found, segment, seen.recipients)
-    _example(seen)
-    for fault in seen.faults:
-        st.text(f"Must be put right: {fault}.")
-    _words(found, chosen, subject, text)
-    _send(found, segment, seen, about)
-
-
-def _recipients(found: Outreach, segment: str, count: Recipients) -> None:
+    with under_the_text:
+        for fault in seen.faults:
+            st.text(f"Must be put right: {fault}.")
+        _words(found, chosen, subject, text)
     st.subheader("Whom it goes to", anchor=False)
-    for sentence in recipients_sentences(count, NAMES[segment], found.here.words):
+    for sentence in recipients_sentences(seen.recipients, NAMES[segment], here.words):
         st.text(sentence)
+    _example(seen)
+    _send(found, segment, seen, about)
 
 
 def recipients_sentences(count: Recipients, segment: str, words: Mapping[str, str]) -> list[str]:
     """Whom a message goes to and who is left out, by count."""
     one, more = words["practice"], words["practices"]
-    said = [
-        f"About {count.people} people at {many(count.practices, one, more)}: {count.aimed} of the segment “{segment}” and "
-        f"{count.drawn} others, drawn by lot."
-    ]
+    if not count.of:
+        return [f"No {one} is clearly in the segment “{segment}” now."]
     out = [
         f"{number} {why}"
         for number, why in (
@@ -109,13 +105,18 @@ def recipients_sentences(count: Recipients, segment: str, words: Mapping[str, st
         )
         if number
     ]
+    said = []
     if out:
         said.append(f"Of the {many(count.of, one, more)} clearly in the segment, left out: {'; '.join(out)}.")
-    said.append(
+    if not count.aimed:
+        return said
+    return [
+        f"About {count.people} people at {many(count.practices, one, more)}: {count.aimed} of the segment “{segment}” and "
+        f"{count.drawn} others, drawn by lot.",
+        *said,
         f"Left out as it leaves: {people(count.opted_out)} who asked for fewer messages, and {people(count.undeliverable)} "
-        f"whose address does not work. {people(count.without).capitalize()} there have no address."
-    )
-    return said
+        f"whose address does not work. {people(count.without).capitalize()} there have no address.",
+    ]
 
 
 def people(count: int | None) -> str:
@@ -154,7 +155,9 @@ def _send(found: Outreach, segment: str, seen: Preview, about: Mapping) -> None:
     here, count = found.here, seen.recipients
     if here.config.mail.way != "smtp":
         st.text(desk.WAYS[here.config.mail.way])
-    if seen.faults:
+    for why in seen.held:
+        st.text(f"It cannot be sent now: {why}.")
+    if seen.faults or seen.held:
         st.button("Send this message", key="outreach_letter_send", disabled=True)
         return
     if ask(
