@@ -7,34 +7,26 @@ their own before they are sent, and taking one back is asked twice, for mail sca
 from __future__ import annotations
 
 import hmac
-import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
-import anyio
-from anyio import CapacityLimiter
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engagement import clock, db
 from engagement.clock import show_date
 from engagement.config import Config
-from engagement.errors import Conflict, EngagementError, Invalid, NotFound
-from engagement.web.limits import Limiter, network_of
-from engagement.web.plain import TooLarge, calm, read_form, render, too_large
+from engagement.errors import Conflict, EngagementError, NotFound
+from engagement.web.limits import Limiter
+from engagement.web.mailed import WINDOW, MailedPages, wait
+from engagement.web.plain import ask_address, calm, render
 from engagement.words import words_of
 
-log = logging.getLogger(__name__)
-
 LONGEST_TOKEN = 100
-WINDOW = 600.0
-UNKNOWN_TOKENS = 60
-# What one link may change in ten minutes, and how often one network or one address may ask for a link.
+# What one link may change in ten minutes.
 CHANGES = 30
-ASKED_BY_NETWORK = 20
-ASKED_FOR_ADDRESS = 3
 MOST_LISTED = 60
 MOST_SAID = 10
 DONE = {
@@ -51,9 +43,16 @@ SCORES = (
     ("2", "2"),
     ("1", "1: nothing has changed for us"),
 )
+AGAIN = partial(
+    ask_address,
+    "Ask for the link to your page",
+    "Enter the address that your membership body has for you. If it is on a roster, we send the link to your own page "
+    "there.",
+    "Send the link",
+)
 
 
-class AskPages:
+class AskPages(MailedPages):
     """The pages of one process.
 
     Parameters
@@ -62,57 +61,32 @@ class AskPages:
     """
 
     def __init__(self, config: Config):
-        self._config = config
-        self._unknown = Limiter(UNKNOWN_TOKENS, WINDOW)
+        super().__init__(config)
         self._changes = Limiter(CHANGES, WINDOW)
-        self._by_network = Limiter(ASKED_BY_NETWORK, WINDOW)
-        self._by_address = Limiter(ASKED_FOR_ADDRESS, WINDOW)
-        self._threads: CapacityLimiter | None = None
 
     async def page(self, request: Request) -> Response:
         """`/m/{token}`: the page of its owner."""
-        return await self._run(self._page, request)
+        return await self.run(self._page, request)
 
     async def again(self, request: Request) -> Response:
         """`/m/again`: GET asks for an address, POST answers every address in the same words."""
-        return await self._run(self._again, request)
-
-    async def _run(self, work, request: Request) -> Response:
-        if self._threads is None:
-            self._threads = CapacityLimiter(4)
-        form: dict[str, str] | None = None
-        if request.method == "POST":
-            try:
-                form = await read_form(request)
-            except TooLarge:
-                return too_large()
-        try:
-            return await anyio.to_thread.run_sync(work, request, form, limiter=self._threads)
-        except SQLAlchemyError as error:
-            # Its own text may hold what was typed, or the hash of a link.
-            log.error("A member's page failed: %s", type(error).__name__)
-            return calm(
-                "The service is not available just now",
-                "Nothing was changed. Go back in your browser, wait a minute and try again: what you typed is "
-                "still there.",
-                status=503,
-            )
+        return await self.run(self._again, request)
 
     def _page(self, request: Request, form: dict[str, str] | None) -> Response:
         from engagement.asks import members
 
         token = request.path_params["token"]
-        client = network_of(request.client.host if request.client else None)
-        if self._unknown.blocked(client):
+        network = self.network(request)
+        if self.unknown.blocked(network):
             return wait()
         if len(token) > LONGEST_TOKEN:
             return unknown()
-        database = db.get(self._config)
+        database = db.get(self.config)
         try:
             with database.reading() as session:
                 visitor = members.visitor(session, token)
         except NotFound:
-            self._unknown.failed(client)
+            self.unknown.failed(network)
             return unknown()
         visit = Visit(database, token.strip().lower(), visitor, request.query_params)
         if form is None:
@@ -127,31 +101,17 @@ class AskPages:
     def _again(self, request: Request, form: dict[str, str] | None) -> Response:
         from engagement.messaging import my_page
 
-        if self._config.mail.way == "off":
+        if self.config.mail.way == "off":
             return calm(
                 "This service sends no mail",
                 "Ask your engagement lead for the link to your own page.",
                 status=404,
             )
-        if form is None:
-            return render("my_page_again.html", typed="", problem="")
-        client = network_of(request.client.host if request.client else None)
-        typed = form.get("email", "")[:300]
-        if self._by_network.blocked(client):
-            return wait()
-        self._by_network.failed(client)
-        address = typed.strip().lower()
-        if not self._by_address.blocked(address):
-            self._by_address.failed(address)
-            try:
-                with db.get(self._config).session() as session:
-                    my_page.ask(session, typed)
-            except Invalid as error:
-                return render("my_page_again.html", 422, typed=typed, problem=str(error))
-            except Conflict as error:
-                return calm("Please wait ten minutes", str(error), status=503)
-        return calm(
-            "Look into your mailbox",
+        return self.ask_again(
+            request,
+            form,
+            AGAIN,
+            my_page.ask,
             "If this address is on a roster, the link to your own page arrives within a few minutes. It is the same "
             "link as before.",
             "If nothing arrives, ask your engagement lead whether they have this address.",
@@ -466,10 +426,3 @@ def unknown() -> Response:
         link=("/m/again", "Ask for the link to my page"),
         status=404,
     )
-
-
-def wait() -> Response:
-    """For a link, a network or an address that does too much at once."""
-    page = calm("Please wait ten minutes", "This was tried many times. Nothing was changed.", status=429)
-    page.headers["retry-after"] = str(int(WINDOW))
-    return page

@@ -67,6 +67,29 @@ def calm(
     return render("page.html", status, title=title, paragraphs=paragraphs, top=top, link=link, forget=forget)
 
 
+def ask_address(
+    title: str,
+    about: str,
+    button: str,
+    link: tuple[str, str] | None = None,
+    *,
+    typed: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    """A page that asks for the e-mail address to which a link is to be sent."""
+    return render(
+        "again.html",
+        status,
+        title=title,
+        about=about,
+        button=button,
+        link=link,
+        typed=typed,
+        problem=problem,
+    )
+
+
 async def serve_file(request: Request) -> Response:
     """`/plain/style.css`, `/plain/results.css` and `/plain/keep.js`."""
     name = request.path_params["name"]

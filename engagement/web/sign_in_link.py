@@ -5,6 +5,8 @@ Mail scanners follow every link: opening one shows a page and changes nothing, t
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,12 +15,21 @@ from engagement.access import accounts, sign_in_links
 from engagement.access.attempts import Limit
 from engagement.errors import Conflict, Invalid
 from engagement.web.door import HOUR, TEN_MINUTES, Door
-from engagement.web.plain import calm, render
+from engagement.web.plain import ask_address, calm, render
 
 COOKIE = "link"
 # Of one address, known or not; and of one network, which a practice shares.
 BY_ADDRESS = Limit("link-address", 5, HOUR)
 BY_NETWORK = Limit("link-network", 30, HOUR)
+OTHER_WAYS = ("/sign-in", "Other ways to sign in")
+ASK = partial(
+    ask_address,
+    "Get a link to sign in",
+    "For council representatives. We send a link that lets you in once, so that you need no password for the few times "
+    "a year.",
+    "Send me a link",
+    OTHER_WAYS,
+)
 
 
 class SignInLinkPages(Door):
@@ -35,7 +46,7 @@ class SignInLinkPages(Door):
             )
         if request.method == "POST":
             return await self.posted(self._queue, request)
-        return render("link_ask.html", email="", problem="")
+        return ASK()
 
     async def follow(self, request: Request) -> Response:
         """`/sign-in/link/{token}`: GET and HEAD show, POST signs in."""
@@ -54,7 +65,7 @@ class SignInLinkPages(Door):
         try:
             address = accounts.clean_email(email)
         except Invalid as error:
-            return render("link_ask.html", 422, email=email, problem=str(error))
+            return ASK(typed=email, problem=str(error), status=422)
         name, browser = self.nonce(request, COOKIE)
         try:
             with db.get(self.config).session() as session:
@@ -63,7 +74,7 @@ class SignInLinkPages(Door):
                 )
                 if taken is None:
                     problem = "At most five links in an hour. Use the newest one, or wait an hour"
-                    return render("link_ask.html", 429, email=email, problem=problem)
+                    return ASK(typed=email, problem=problem, status=429)
                 sign_in_links.ask(session, address, browser)
         except Conflict as error:
             return calm("Please wait ten minutes", str(error), status=503)
@@ -72,7 +83,7 @@ class SignInLinkPages(Door):
             "If this address belongs to a council representative who signs in here, a link arrives within a minute or "
             "two. It works once, for 10 minutes, and only in this browser: open it here.",
             "If nothing arrives, ask your engagement lead whether they have this address, or sign in in another way.",
-            link=("/sign-in", "Other ways to sign in"),
+            link=OTHER_WAYS,
         )
         self.set_cookie(response, name, browser, TEN_MINUTES)
         return response
