@@ -18,8 +18,9 @@ from engagement.ui import (
     outreach_rules,
     outreach_words,
     show,
+    steps,
 )
-from engagement.ui.outreach_tools import Outreach, done
+from engagement.ui.outreach_tools import Outreach
 
 TABS = [
     "Plan",
@@ -77,7 +78,7 @@ def main() -> None:
         effect_section.section(here)
         return
     found = gather(here)
-    done()
+    steps.said()
     if "contact" in st.query_params:
         outreach_log.one(found)
         return

@@ -17,8 +17,9 @@ from engagement.outreach.evaluation import BODIES, FORECAST, LOT, NAMES, ROUNDS,
 from engagement.risk.effect import FEWEST, MEASURES, SCORE, SHARE
 from engagement.ui import charts, frame_tools, show
 from engagement.ui.frame_tools import Current
-from engagement.ui.outreach_tools import Outreach, ask, run
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import ask, run
 
 if TYPE_CHECKING:
     import altair

@@ -8,8 +8,9 @@ from engagement import clock
 from engagement.outreach import contacts
 from engagement.outreach.contacts import ContactRow
 from engagement.ui import outreach_tools, outreach_words, show
-from engagement.ui.outreach_tools import Outreach, run, turn
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import run, turn
 
 SHOWN = 20
 

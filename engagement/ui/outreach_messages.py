@@ -16,9 +16,10 @@ from engagement.outreach import letters
 from engagement.outreach.letters import Preview, Recipients, Sent, Text
 from engagement.risk.segments import NAMES, SEGMENTS
 from engagement.ui import frame_tools
-from engagement.ui.outreach_tools import Outreach, ask, run, turn
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.outreach_words import many
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import ask, run, turn
 
 TITLE = "Messages"
 
@@ -156,7 +157,7 @@ def _send(found: Outreach, segment: str, seen: Preview, about: Mapping) -> None:
     if here.config.mail.way != "smtp":
         st.text(desk.WAYS[here.config.mail.way])
     for why in seen.held:
-        st.text(f"It cannot be sent now: {why}.")
+        st.text(f"It cannot be sent now. {why}.")
     if seen.faults or seen.held:
         st.button("Send this message", key="outreach_letter_send", disabled=True)
         return

@@ -10,8 +10,9 @@ from engagement.errors import EngagementError
 from engagement.outreach import peers
 from engagement.outreach.peers import PairRow
 from engagement.ui import frame_tools, outreach_tools, show
-from engagement.ui.outreach_tools import Outreach, run
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import ask, run, turn
 
 PAIR_STATES = {"proposed": "Proposed", "agreed": "Both agreed", "ended": "Ended"}
 
@@ -106,7 +107,7 @@ def peer_groups(found: Outreach, groups: tuple[peers.GroupRow, ...]) -> None:
         )
         with st.expander("Move one to another group"):
             code = outreach_tools.practice_box(
-                found, here.words["practice"].capitalize(), f"outreach_move_{outreach_tools.turn()}"
+                found, here.words["practice"].capitalize(), f"outreach_move_{turn()}"
             )
             names = {group.id: group.name for group in groups}
             to = st.selectbox("To", list(names), format_func=names.get, key="outreach_move_to")
@@ -138,7 +139,7 @@ def peer_groups(found: Outreach, groups: tuple[peers.GroupRow, ...]) -> None:
         if not groups:
             if st.button("Keep these groups", type="primary", key="outreach_groups"):
                 keep(here, int(size))
-        elif outreach_tools.ask(
+        elif ask(
             "outreach_groups",
             "Keep these groups instead",
             "The groups above will be gone, and so will what was moved in them by hand.",

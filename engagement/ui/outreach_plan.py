@@ -8,8 +8,9 @@ from engagement import clock
 from engagement.outreach import calendar, contacts, plan
 from engagement.outreach.contacts import ContactRow, add_months
 from engagement.ui import frame_tools, outreach_log, outreach_tools, outreach_words, show
-from engagement.ui.outreach_tools import Outreach, run, turn
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import ask, run, turn
 
 EVERY = "All months"
 
@@ -92,7 +93,7 @@ def about(found: Outreach) -> None:
                     plan.accept,
                     made.id,
                 )
-        if outreach_tools.ask(
+        if ask(
             "outreach_discard",
             "Throw the proposal away",
             "The proposal and what was changed in it by hand will be gone. Contacts planned before it stay.",

@@ -9,8 +9,9 @@ from engagement.outreach import catalogue, team
 from engagement.outreach.catalogue import Action
 from engagement.outreach.team import Person
 from engagement.ui import outreach_tools, outreach_words, show
-from engagement.ui.outreach_tools import Outreach, run, turn
+from engagement.ui.outreach_tools import Outreach
 from engagement.ui.safe import safe_md
+from engagement.ui.steps import run, turn
 
 NEW = "A new one"
 EVERYWHERE, NONE = "Everywhere", "None"

@@ -1,8 +1,7 @@
-"""What the parts of the outreach page share: all that they draw, and calling one verb."""
+"""What the parts of the outreach page share: all that they draw, and boxes to choose from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -10,16 +9,14 @@ from typing import Any
 import streamlit as st
 
 from engagement import clock
-from engagement.errors import EngagementError
 from engagement.outreach.catalogue import Action
 from engagement.outreach.contacts import ContactRow, add_months
 from engagement.outreach.plan import PlanRow
 from engagement.outreach.team import Exclusion, Person, Settings
-from engagement.ui import frame_tools, outreach_words
+from engagement.ui import outreach_words
 from engagement.ui.frame_tools import Current
 from engagement.ui.safe import safe_md
 
-DONE, TURN, ASKED = "outreach_done", "outreach_turn", "outreach_asked"
 MONTHS_AHEAD = 18
 
 
@@ -45,48 +42,6 @@ class Outreach:
     def state(self, *states: str) -> list[ContactRow]:
         """The contacts in some states, in order."""
         return [row for row in self.rows if row.state in states]
-
-
-def turn() -> int:
-    """A number in the keys of inputs: it goes up when something was saved, so that the next begins empty."""
-    return st.session_state.setdefault(TURN, 0)
-
-
-def run(here: Current, said: str | Callable[[Any], str], verb, *args, **kwargs) -> None:
-    """Call one verb in a transaction of its own. On success say so and draw anew; on error keep what was typed."""
-    try:
-        with here.database.session() as session:
-            result = verb(session, here.actor, *args, **kwargs)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[DONE] = said(result) if callable(said) else said
-    st.session_state.pop(ASKED, None)
-    st.session_state[TURN] = turn() + 1
-    st.rerun()
-
-
-def done() -> None:
-    """Say what was done in the run before."""
-    if said := st.session_state.pop(DONE, None):
-        with st.container(border=True):
-            st.text(f"✓ {said}")
-
-
-def ask(key: str, label: str, warning: str, yes: str) -> bool:
-    """A button that asks before something that cannot be taken back; True when it was confirmed."""
-    if st.button(label, key=key):
-        st.session_state[ASKED] = key
-    if st.session_state.get(ASKED) != key:
-        return False
-    with st.container(border=True):
-        st.text(warning)
-        with st.container(horizontal=True):
-            confirmed = st.button(yes, type="primary", key=f"{key}_yes")
-            if st.button("Do not change anything", key=f"{key}_no"):
-                del st.session_state[ASKED]
-                st.rerun()
-    return confirmed
 
 
 def leave() -> None:

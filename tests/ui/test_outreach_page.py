@@ -57,7 +57,7 @@ def test_a_plan_is_proposed_changed_by_hand_and_accepted(database, ready, open_p
     assert len(table) and table_with(app, "At most")["Group"].tolist()[:2] == ["North Vale", "South Vale"]
 
     one = rows_of(database, ready, "proposed")[0]
-    turn = app.session_state["outreach_turn"]
+    turn = app.session_state["steps_turn"]
     app.selectbox(key=f"outreach_change_{turn}").select(one.id).run()
     key = f"outreach_edit_{one.id}_{turn}"
     app.selectbox(key=f"{key}_action").select("papers").run()
