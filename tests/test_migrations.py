@@ -142,6 +142,36 @@ def test_sealed_answers_of_an_open_round_get_numbers(old, boxes):
         )
 
 
+def test_mail_that_waits_is_carried_over(old):
+    """Messages and undelivered mail of rounds keep every value when letters join the outbox; a row is of one or the other."""
+    db.migrate(old, to="0016")
+    due = {"state": "waiting", "due_at": WHEN, "attempts": 2, "kind": "reminder", "number": 3}
+    rows = {
+        "message": {"id": "a" * 32, "body_id": 1, "round_id": 1, "member_id": 1, **due},
+        "dead_letter": {
+            "id": "b" * 32,
+            "body_id": 1,
+            "round_id": 1,
+            "member_id": 1,
+            "address": "é@x.org",
+            "reason": "r",
+        },
+    }
+    tables = _tables(old)
+    with old.engine.begin() as connection:
+        for name, row in rows.items():
+            connection.execute(tables[name].insert(), row)
+    before = _rows(old)
+    db.migrate(old, to="0017")
+    after = _rows(old)
+    for name in rows:
+        assert after[name] == [{**before[name][0], "letter_id": None}]
+        with pytest.raises(IntegrityError), old.engine.begin() as connection:
+            connection.execute(text(f"UPDATE {name} SET round_id = NULL"))
+    with pytest.raises(IntegrityError), old.engine.begin() as connection:
+        connection.execute(text("UPDATE message SET kind = 'letter'"))
+
+
 def _triggers(database) -> set[str]:
     query = (
         "SELECT name FROM sqlite_master WHERE type = 'trigger'"

@@ -92,6 +92,12 @@ RULES = {
             "30 days after the round closed",
             COMMAND,
         ),
+        Rule(
+            "letters",
+            "Whom messages of the engagement lead to practices were for, and addresses that they could not be sent to",
+            "until all have left; where one could not be sent, 30 days",
+            WORKER,
+        ),
         Rule("notices", "Mails to auditors, with their words", "30 days after they were sent", COMMAND),
         Rule("files", "Mail written as files, for trying things out", "30 days", COMMAND),
         Rule(
@@ -102,7 +108,7 @@ RULES = {
         ),
         Rule(
             "contacts",
-            "Visits, asks, buddies and the council's questions, by practice",
+            "Visits, messages, asks, buddies and the council's questions, by practice",
             "as long as the body keeps its records of dealings with practices",
             NOBODY,
         ),
