@@ -37,6 +37,9 @@ def _now(here, found: desk.Desk) -> None:
 
 def _sent(found: desk.Desk) -> None:
     st.header("What was sent", anchor=False)
+    frame_tools.link_to(
+        "outreach.py", "Messages that you write to a segment: go to Outreach", ":material/arrow_forward:"
+    )
     if not found.sent:
         st.text("Nothing yet. The invitations leave by themselves when a round opens.")
         return

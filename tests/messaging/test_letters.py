@@ -45,7 +45,10 @@ from engagement.words import words_of
 from tests import support
 from tests.messaging.conftest import TUESDAY, Kept, Office
 
-WORDS = {"subject": "{organisation}: a visit", "text": "Dear {person},\n\nMay we come and see you?\n\n{page}"}
+WORDS = {
+    "subject": "{organisation}: a visit",
+    "text": "Dear {person},\n\nMay we come? All {practices} can ask.\n\n{page}",
+}
 TOLD = [
     ("This segment of members", "name of a segment"),
     ("You have WITHDRAWN", "name of a segment"),
@@ -250,6 +253,8 @@ def test_a_letter_leaves_once_and_keeps_no_segment(office: Office, lead: Actor):
         link = mail.words.text.split("/m/")[1].split()[0]
         name = mail.words.text.split("Dear ")[1].split(",")[0]
         shape = mail.words.text.replace(link, "").replace(mail.stop, "").replace(name, "")
+        # The way to one's page and the one to fewer messages; a word of the body is no link.
+        assert mail.words.html.count("<a href=") == 2 and "All practices can ask." in mail.words.html
         shapes.add((mail.words.subject, shape, len(mail.key), tuple(raw.keys())))
     assert len(shapes) == 1 and len({mail.key for mail in office.way.mails}) == 60
     row = sent(office, lead)
