@@ -48,25 +48,11 @@ def visitor(session: Session, token: str) -> Visitor:
     page = my_page.owner(session, token)
     body = session.get(Body, page.body_id)
     member = session.get(Member, page.member_id)
-    spells = session.exec(
-        select(
-            Spell.id,
-            Spell.member_id,
-            Spell.practice_id,
-            Spell.role,
-            Spell.standing,
-            Spell.representative,
-            Spell.starts,
-            Spell.ends,
-            Spell.joined_wave,
-            Spell.left_wave,
-        ).where(Spell.member_id == member.id)
-    )
     roster = standing.Roster(
         mapping=standing.body_mapping(body),
         practices=standing.read_practices(session, body.id),
         members={member.id: (member.ref, member.name)},
-        spells=tuple(standing.SpellRow(*row) for row in spells),
+        spells=standing.read_spells(session, Spell.member_id == member.id),
     )
     today = clock.today()
     there = roster.at(today, standing.wave_at(session, body.id, today))

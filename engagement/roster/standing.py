@@ -7,7 +7,7 @@ end is not. People follow their practice when it is merged into another.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 from sqlmodel import Session, select
@@ -200,6 +200,12 @@ def read_practices(session: Session, body_id: int) -> dict[int, PracticeRow]:
     return {row[0]: PracticeRow(*row) for row in session.exec(query)}
 
 
+def read_spells(session: Session, which) -> tuple[SpellRow, ...]:
+    """The spells that meet a condition."""
+    columns = [getattr(Spell, column.name) for column in fields(SpellRow)]
+    return tuple(SpellRow(*row) for row in session.exec(select(*columns).where(which)))
+
+
 def read(session: Session, body_id: int) -> Roster:
     """The body's whole roster, with one query a table. Raises `NotFound` if there is no such body.
 
@@ -209,23 +215,11 @@ def read(session: Session, body_id: int) -> Roster:
     if body is None:
         raise NotFound("There is no such body.")
     members = select(Member.id, Member.ref, Member.name).where(Member.body_id == body_id)
-    spells = select(
-        Spell.id,
-        Spell.member_id,
-        Spell.practice_id,
-        Spell.role,
-        Spell.standing,
-        Spell.representative,
-        Spell.starts,
-        Spell.ends,
-        Spell.joined_wave,
-        Spell.left_wave,
-    ).where(Spell.body_id == body_id)
     return Roster(
         mapping=body_mapping(body),
         practices=read_practices(session, body_id),
         members={row[0]: (row[1], row[2]) for row in session.exec(members)},
-        spells=tuple(SpellRow(*row) for row in session.exec(spells)),
+        spells=read_spells(session, Spell.body_id == body_id),
     )
 
 
