@@ -23,21 +23,7 @@ RESPONSES = 60_000
 SECONDS, MEMORY = 30, 1_000
 CHUNK = 2_000
 COMMENT_EVERY = 5
-ITEMS = [
-    "owned",
-    "decisions_members",
-    "influence",
-    "informed",
-    "understand",
-    "responsive",
-    "two_way",
-    "legitimate",
-    "decisions_mine",
-    "contact",
-    "meetings",
-    "acted",
-    "one_thing",
-]
+ITEMS = [*ground.ITEMS, "decisions_mine", "contact", "meetings", "acted", "one_thing"]
 SEED = 60_000
 _ledger = Participation.__table__
 

@@ -22,6 +22,17 @@ from engagement.worker import Worker
 OPERATOR = Actor.operator("bench")
 CODE = "BENCH"
 LEADER_EVERY = 10
+# Items of the bank that the rounds of a bench ask.
+ITEMS = (
+    "owned",
+    "decisions_members",
+    "influence",
+    "informed",
+    "understand",
+    "responsive",
+    "two_way",
+    "legitimate",
+)
 
 
 @contextmanager

@@ -11,16 +11,6 @@ from engagement.bench.result import Result, seconds
 from engagement.errors import EngagementError
 
 WAVES, MEMBERS = 8, 4_000
-ITEMS = (
-    "owned",
-    "decisions_members",
-    "influence",
-    "informed",
-    "understand",
-    "responsive",
-    "two_way",
-    "legitimate",
-)
 ANSWERS = 250_000
 GOAL = 20
 SEED = 250_000
@@ -76,7 +66,7 @@ def _write(path: Path, waves: int, members: int, answers: int) -> None:
         for wave in range(1, waves + 1):
             for number in range(members):
                 agreed = int(chance.random() < 0.3)
-                for item in ITEMS[: max(0, left)]:
+                for item in ground.ITEMS[: max(0, left)]:
                     out.writerow([wave, ground.reference(number), item, chance.randint(1, 5), agreed])
                     left -= 1
     if left > 0:

@@ -15,18 +15,8 @@ from engagement.intake import links
 from engagement.models import Participation, Round, RoundRoster, SealedAnswer
 
 GOAL = 0.4
-ITEMS = (
-    "owned",
-    "decisions_members",
-    "influence",
-    "informed",
-    "understand",
-    "responsive",
-    "two_way",
-    "legitimate",
-)
 FORM = {
-    **{f"q-{item}": str(1 + place % 5) for place, item in enumerate(ITEMS)},
+    **{f"q-{item}": str(1 + place % 5) for place, item in enumerate(ground.ITEMS)},
     "t-one_thing": "Tell us what became of what we asked for in spring, and ask us before you decide. " * 3,
     "c-one_thing": "theme",
     "practice_may_use": "yes",
