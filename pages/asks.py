@@ -324,11 +324,9 @@ practices = here.words["practices"]
 
 st.text(f"What {practices} ask of the {here.words['body']}, what they get, and what it asks of them.")
 steps.said()
-tabs = st.tabs(
+tabs = frame_tools.tabs(
     ["Asks", "Asked and given", f"What the {safe_md(here.words['body'])} asks", "You said, we did"],
-    key="asks_tabs",
-    # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
-    on_change="rerun",
+    "asks_tabs",
 )
 for tab, fill in zip(tabs, (ledger_tab, balance_tab, requests_tab, said_tab), strict=True):
     with tab:

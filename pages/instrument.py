@@ -387,8 +387,7 @@ def main() -> None:
         st.text(f"Proposed by the council and waiting for your answer: {waiting}. See “From the council”.")
     names = ["Preview", "Published figures"]
     labels = ["Choose and order", "Wordings", "From the council", *names] if lead else names
-    # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
-    tabs = iter(st.tabs(labels, key="instrument_tabs", on_change="rerun"))
+    tabs = iter(frame_tools.tabs(labels, "instrument_tabs"))
     if lead:
         with next(tabs):
             _choose(here, chosen, items)

@@ -184,12 +184,7 @@ st.text(
     "enter segments or forecasts."
 )
 steps.said()
-tabs = st.tabs(
-    ["Log a meeting", "Change one", "Import a file"],
-    key="meetings_tabs",
-    # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
-    on_change="rerun",
-)
+tabs = frame_tools.tabs(["Log a meeting", "Change one", "Import a file"], "meetings_tabs")
 with tabs[0]:
     log()
 with tabs[1]:

@@ -85,12 +85,7 @@ def main() -> None:
     if "practice" in st.query_params:
         outreach_plan.visit(found)
         return
-    tabs = st.tabs(
-        TABS,
-        key="outreach_tabs",
-        # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
-        on_change="rerun",
-    )
+    tabs = frame_tools.tabs(TABS, "outreach_tabs")
     draws = (
         outreach_plan.draw,
         outreach_log.draw,

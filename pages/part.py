@@ -19,14 +19,6 @@ DOES = {
     Role.OPERATOR: "You look after the installation and its accounts: who may sign in, and as what. You see no "
     "results beyond what every member reads.",
 }
-STATES = {
-    "draft": "Draft",
-    "launching": "Being opened",
-    "open": "Open",
-    "closing": "Closed, being checked",
-    "mixed": "Closed, being checked",
-    "released": "Published",
-}
 
 
 def main() -> None:
@@ -53,7 +45,7 @@ def main() -> None:
         pd.DataFrame(
             {
                 "Round": [f"{r.number}: {r.title}" for r in rounds],
-                "State": [STATES.get(r.state, r.state.capitalize()) for r in rounds],
+                "State": [verbs.STATE_NAMES[r.state] for r in rounds],
                 "Opens or opened": [clock.show_date(r.opens_at) if r.opens_at else "Not set" for r in rounds],
                 "Closes or closed": [
                     clock.show_date(r.closed_at or r.closes_at) if r.closed_at or r.closes_at else "Not set"

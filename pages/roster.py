@@ -835,11 +835,8 @@ def main() -> None:
     if unreached:
         whom = "1 person" if len(unreached) == 1 else f"{len(unreached)} people"
         st.text(f"Mail cannot be delivered to {whom}: correct the address under People.")
-    tabs = st.tabs(
-        [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"],
-        key="roster_tabs",
-        # Kept on this side: otherwise a rerun that redraws the page goes back to the first tab.
-        on_change="rerun",
+    tabs = frame_tools.tabs(
+        [safe_md(_first_up(here.words["practices"])), "People", "Roles", "Import a file"], "roster_tabs"
     )
     for tab, draw in zip(tabs, (_practices, _people, _roles, _import), strict=True):
         with tab:

@@ -22,15 +22,6 @@ TIER_NAMES = {
     "practice-view": "Practice view: one official answer a practice, which may be shown with its name",
     "anonymous": "Anonymous: nobody can connect an answer to a person after close",
 }
-STATES = {
-    "draft": "Draft",
-    "launching": "Being opened",
-    "open": "Open",
-    "closing": "Closed, being checked",
-    "mixed": "Closed, being checked",
-    "released": "Published",
-    "cancelled": "Cancelled",
-}
 ICONS = {OK: ":material/check_circle:", WARN: ":material/warning:", STOP: ":material/block:"}
 TABLE_NAMES = {table.name: table.title for table in plans.TABLES[1:]}
 OUTLOOK = {plans.LIKELY: "Likely", plans.PARTLY: "In part", plans.UNLIKELY: "Not likely"}
@@ -216,7 +207,7 @@ def _past(rounds) -> None:
         pd.DataFrame(
             {
                 "Round": [f"{r.number}: {r.title}" for r in rounds],
-                "State": [STATES[r.state] + (" (imported)" if r.imported else "") for r in rounds],
+                "State": [verbs.STATE_NAMES[r.state] + (" (imported)" if r.imported else "") for r in rounds],
                 "Closes or closed": [
                     clock.show_date(r.closed_at or r.closes_at) if r.closed_at or r.closes_at else "Not set"
                     for r in rounds
@@ -253,7 +244,7 @@ def main() -> None:
             _trouble(round_)
     moving = [r for r in rounds if r.state in ("launching", "closing", "mixed")]
     for round_ in moving:
-        st.info(f"Round {round_.number}: {STATES[round_.state].lower()}.")
+        st.info(f"Round {round_.number}: {verbs.STATE_NAMES[round_.state].lower()}.")
     if moving:
         _watch(here, tuple((r.id, r.state) for r in rounds))
     for round_ in (r for r in rounds if r.state == "open"):

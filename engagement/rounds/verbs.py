@@ -34,6 +34,15 @@ from engagement.rounds.checklist import STOP, USUAL_RESPONSE, Check, Last, check
 from engagement.words import words_of
 
 MAIN_PROGRAMME = "Ownership survey"
+STATE_NAMES = {
+    "draft": "Draft",
+    "launching": "Being opened",
+    "open": "Open",
+    "closing": "Closed, being checked",
+    "mixed": "Closed, being checked",
+    "released": "Published",
+    "cancelled": "Cancelled",
+}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +200,14 @@ def show_error(error: EngagementError) -> None:
         st.text(str(error))
         for problem in getattr(error, "problems", []):
             st.text(f"• {problem}")
+
+
+def tabs(labels: Sequence[str], key: str):
+    """Tabs that know which one is open: otherwise a rerun that redraws the page goes back to the first.
+
+    `labels` are Markdown: give fixed words, or words that went through `safe_md`.
+    """
+    return st.tabs(labels, key=key, on_change="rerun")
 
 
 def link_to(file: str, label: str, icon: str | None = None, **query: str) -> None:
