@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 
@@ -14,6 +15,12 @@ from engagement.config import Config
 from tests.browser import chromium
 
 _numbers = itertools.count()
+
+
+def pytest_configure():
+    """Folders of tests lie in memory too, where there is room: most of them hold a database that commits at every turn."""
+    if memory := _roomy_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 
 def pytest_collection_modifyitems(items):

@@ -156,6 +156,9 @@ def life(database, config, monkeypatch):
 
     monkeypatch.setattr(build, "gather", gather)
     monkeypatch.setattr(build, "_decide", undecided)
+    # What is reckoned from releases afterwards has tests of its own, and would be most of the time here.
+    monkeypatch.setattr(Worker, "_unassessed", lambda worker: [])
+    monkeypatch.setattr(Worker, "_unevaluated", lambda worker: [])
     return Life(database, config, monkeypatch)
 
 
@@ -193,15 +196,15 @@ def mix_in_two(database, keys, round_id):
         round_ = session.get(Round, round_id)
         if round_.state != "closing":
             raise Conflict("Only a round that has stopped taking answers can be mixed.")
-    kept, withdrawn = mix._open_all(database, keys, round_)
+    contents = mix._open_all(database, keys, round_)
     with database.session() as session:
         session.execute(delete(PracticeParticipation).where(PracticeParticipation.round_id == round_id))
-        stored = mix.store(session, round_, kept)
+        stored = mix.store(session, round_, contents.kept)
     with database.session() as session:
         session.execute(delete(SealedAnswer).where(SealedAnswer.round_id == round_id))
         session.execute(update(Round).where(Round.id == round_id).values(state="mixed", mixed_at=clock.now()))
         audit.record(session, Actor.worker(), "round.mix", round_.body_id, round=round_.number)
-    return mix.Mixed(stored, withdrawn)
+    return mix.Mixed(stored, contents.withdrawn)
 
 
 def test_a_mix_without_the_change_of_state_is_caught(life, monkeypatch):

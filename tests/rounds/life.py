@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -609,7 +609,8 @@ class Arena:
     """Where the runs of a machine take place: one SQLite file put back after each, or bodies in one PostgreSQL.
 
     The clock is the arena's: it moves a thousandth of a second each time that it is read, so that no two events are at
-    once. Assessments of practices are left out: they are built after all that is checked here, and have their own tests.
+    once. Assessments of practices and evaluations of outreach are left out: they are built after all that is checked here,
+    and have their own tests.
     """
 
     def __init__(self, config: Config, database: Database, patch: pytest.MonkeyPatch, room: Path):
@@ -621,6 +622,7 @@ class Arena:
         self.now = self.furthest = START
         patch.setattr(clock, "now", self._tick)
         patch.setattr(Worker, "_unassessed", lambda worker: [])
+        patch.setattr(Worker, "_unevaluated", lambda worker: [])
         install(self.faults, database, config.keys, patch)
         self._room, self._next, self.begun = room, START, 0
         self._starts: dict[tuple[bool, bool], tuple] = {}
@@ -689,16 +691,16 @@ class Arena:
             self.database.dispose()
 
 
-def run(arena: Arena, runs: int, *, steps: int = STEPS, fresh: bool = False) -> None:
-    """Let the machine run. `fresh`: other runs each time; else the same, so that a failure is the change's at hand."""
+def run(arena: Arena, runs: int, *, steps: int = STEPS, part: int = 0, fresh: bool = False) -> None:
+    """Let the machine run. `fresh`: other runs each time; else those of `part`, so that a failure is the change's at hand."""
+    machine = type("Machine", (Life,), {"arena": arena})
     run_state_machine_as_test(
-        type("Machine", (Life,), {"arena": arena}),
+        machine if fresh else seed(part)(machine),
         settings=settings(
             max_examples=runs,
             stateful_step_count=steps,
             deadline=None,
             database=None,
-            derandomize=not fresh,
             phases=(Phase.generate, Phase.shrink) if fresh else (Phase.generate,),
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

@@ -18,6 +18,8 @@ from engagement.rounds import lifecycle, verbs
 from tests.crash.test_mix_crash import mix_in_two
 from tests.rounds.life import Arena, Life, Turn, run
 
+SQLITE_RUNS, POSTGRESQL_RUNS = 300, 50  # in four parts, so that they can run side by side
+
 
 @pytest.fixture(autouse=True)
 def quiet_worker():
@@ -29,10 +31,12 @@ def quiet_worker():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_any_life_of_a_round_holds(database, config, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", range(4))
+def test_any_life_of_a_round_holds(database, config, tmp_path, monkeypatch, part):
     """Answers are conserved, nothing is read early, nobody is mailed who answered, the promise stands and the close moves
     later only, whatever leads, members, the clock, crashes, the worker and the sender do, in whichever order."""
-    run(Arena(config, database, monkeypatch, tmp_path), 300 if database.is_sqlite else 50)
+    runs = SQLITE_RUNS if database.is_sqlite else POSTGRESQL_RUNS
+    run(Arena(config, database, monkeypatch, tmp_path), runs // 4 + (part < runs % 4), part=part)
     with database.reading() as session:
         assert audit.verify(session) is None
 
