@@ -39,6 +39,7 @@ def test_every_part_is_accessible_and_fits(browser: Browser, demo, size):
     for tab, heading in (
         ("Plan", "Contacts to come"),
         ("Log", "The log"),
+        ("Messages", "Write to a segment"),
         ("Buddies and peers", "Peer groups"),
         ("Actions", "Who acts on what"),
         ("People and rules", "Rules"),
