@@ -7,10 +7,8 @@ import streamlit as st
 from engagement import clock
 from engagement.access import accounts, sessions
 from engagement.access.sessions import OwnSession
-from engagement.errors import EngagementError
-from engagement.ui import frame_tools
+from engagement.ui import frame_tools, steps
 
-ENDED = "account_ended"
 WAYS = {
     "password": "with a password",
     "provider": "through the provider",
@@ -47,8 +45,7 @@ def _sessions(here, mine: list[OwnSession]) -> None:
     st.text(
         "A session ends after 30 minutes without use, and after 8 hours at most. End any that is not yours."
     )
-    if done := st.session_state.pop(ENDED, None):
-        st.text(f"✓ {done}")
+    steps.said()
     for number, one in enumerate(mine):
         with st.container(border=True):
             name = one.device or "A browser"
@@ -59,18 +56,8 @@ def _sessions(here, mine: list[OwnSession]) -> None:
             )
             # The button of this browser is in the menu: it says that it signs out.
             if not one.here and st.button("End this session", key=f"account_end_{number}"):
-                _end(here, one)
-
-
-def _end(here, one: OwnSession) -> None:
-    try:
-        with here.database.session() as session:
-            sessions.end_own(session, here.actor, one.key)
-    except EngagementError as error:
-        frame_tools.show_error(error)
-        return
-    st.session_state[ENDED] = "The session was ended. Its tabs are signed out."
-    st.rerun()
+                done = "The session was ended. Its tabs are signed out."
+                steps.run(here, done, sessions.end_own, one.key)
 
 
 def main() -> None:
