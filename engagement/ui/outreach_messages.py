@@ -205,7 +205,7 @@ def sent_sentences(row: Sent, words: Mapping[str, str]) -> list[str]:
     state = {
         letters.WAITING: f"It begins to leave on {clock.show_instant(row.leaves_at)}. Nothing has left yet.",
         letters.LEAVING: f"It is leaving: {had} had some of it so far.",
-        letters.DONE: f"All of it has left; {had} had it.",
+        letters.DONE: f"It has gone out; {had} had it.",
         letters.STOPPED: f"It was stopped on {clock.show_instant(row.stopped_at)}; {had} had some of it by then."
         if row.stopped_at
         else "",
