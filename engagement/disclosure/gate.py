@@ -377,7 +377,8 @@ class _Gate:
             return verdict.why
         for known in (False, True) if ledger.known.any() else (False,):
             mode = ("free", *(past.answers.number for past in linked))
-            verdict = self._integer(item, mode, ledger, views, known=known)
+            read = cells(ledger, views, known=True) if known else found
+            verdict = self._integer((item, mode, known), ledger, read)
             if not verdict.safe:
                 return verdict.why + (" by who knows the open answers" if known else "")
         return self._steady_objection(item, printed, [past for past in before if past not in same], same)
@@ -401,23 +402,13 @@ class _Gate:
             ledger = self._ledger(item, stack + same)
             views = _read(ledger, printed, stack + same, item)
             mode = (steady, *(past.answers.number for past in stack))
-            verdict = self._integer(item, mode, ledger, views, known=False, steady=steady)
+            verdict = self._integer((item, mode, False), ledger, cells(ledger, views, steady=steady))
             if not verdict.safe:
                 return verdict.why + " by who knows or takes it that people did not change their answer"
         return None
 
-    def _integer(
-        self,
-        item: str,
-        mode: tuple,
-        ledger: Ledger,
-        views: Sequence[View],
-        *,
-        known: bool,
-        steady: str | None = None,
-    ) -> IntegerVerdict:
-        found = cells(ledger, views, known=known, steady=steady)
-        key = (item, mode, known)
+    def _integer(self, key: tuple, ledger: Ledger, found: Cells) -> IntegerVerdict:
+        """The integer audit, from the solutions that proved an earlier rung under the same `key`: item, mode, known."""
         pool = _counts(found, self.pools[key]) if key in self.pools else None
         verdict = audit_integer(found, self.limits, pool=pool)
         if len(verdict.pool):

@@ -263,39 +263,44 @@ def cells(ledger: Ledger, views: Sequence[View], *, steady: str | None = None, k
             raise ValueError(f"The answers do not print as {view.name}.")
     people = _people(ledger, steady, known)
     weights = np.array([view.weights for view in views], dtype=np.int64).reshape(len(views), -1)
+    flat = np.array([row for rows in people for row in rows], dtype=np.int64)
     hidden = np.zeros(len(ledger.person), dtype=bool)
-    for rows in people:
-        hidden[list(rows)] = True
+    hidden[flat] = True
     # What the intruder knows moves to the other side of each constraint.
     given = weights[:, ~hidden] @ ledger.favourable[~hidden].astype(np.int64)
     changed = _changed(ledger) if steady == TRUE else set()
-    flat = np.array([row for rows in people for row in rows], dtype=np.int64)
-    starts = np.cumsum([0, *(len(rows) for rows in people[:-1])])
+    starts = np.cumsum([0, *(len(rows) for rows in people)])[:-1]
     if people:
-        sums = np.add.reduceat(weights[:, flat], starts, axis=1).T.tolist()
-        always = np.logical_and.reduceat(ledger.favourable[flat] == 1, starts).tolist()
-        never = np.logical_and.reduceat(ledger.favourable[flat] == 0, starts).tolist()
+        first = flat[starts]
+        sums = np.add.reduceat(weights[:, flat], starts, axis=1).T
+        always = np.logical_and.reduceat(ledger.favourable[flat] == 1, starts)
+        never = np.logical_and.reduceat(ledger.favourable[flat] == 0, starts)
+        whole = (steady is not None) & ~np.isin(ledger.person[first], list(changed))
+        keys = np.column_stack([np.where(whole, WHOLE, ledger.round[first]), sums])
     else:
-        sums, always, never = [], [], []
-    found: dict[tuple, list[int]] = {}
-    for place, (total, rows) in enumerate(zip(sums, people, strict=True)):
-        first = rows[0]
-        block = int(ledger.round[first]) if steady is None or int(ledger.person[first]) in changed else WHOLE
-        found.setdefault((block, tuple(total)), []).append(place)
-    grouped = tuple(tuple(people[place] for place in places) for places in found.values())
-    favourable = np.array([sum(always[p] for p in places) for places in found.values()], dtype=np.int64)
-    unfavourable = np.array([sum(never[p] for p in places) for places in found.values()], dtype=np.int64)
-    size = np.array([len(places) for places in found.values()], dtype=np.int64)
+        always = never = np.zeros(0, dtype=bool)
+        keys = np.zeros((0, 1 + len(views)), dtype=np.int64)
+    # Rows as bytes: people whom the figures count alike in every view are one cell.
+    cell_of: dict[bytes, int] = {}
+    at = np.array([cell_of.setdefault(key.tobytes(), len(cell_of)) for key in keys], dtype=np.int64)
+    grouped: list[list[tuple[int, ...]]] = [[] for _ in cell_of]
+    for cell, rows in zip(at.tolist(), people, strict=True):
+        grouped[cell].append(rows)
+    size, favourable, unfavourable = (
+        np.bincount(at, weights=what, minlength=len(cell_of)).astype(np.int64)
+        for what in (None, always, never)
+    )
+    apart = keys[np.unique(at, return_index=True)[1]]
     made = Cells(
         size=size,
         favourable=favourable,
         unfavourable=unfavourable,
-        block=np.array([key[0] for key in found], dtype=np.int64),
-        matrix=np.array([key[1] for key in found], dtype=np.int64).reshape(len(size), len(views)).T,
+        block=apart[:, 0],
+        matrix=apart[:, 1:].T,
         low=np.array([view.low for view in views], dtype=np.int64) - given,
         high=np.array([view.high for view in views], dtype=np.int64) - given,
         truth=None,
-        rows=grouped,
+        rows=tuple(map(tuple, grouped)),
     )
     steadfast = (favourable + unfavourable == size).all()
     return Cells(**{**vars(made), "truth": favourable}) if steadfast else made
