@@ -20,7 +20,7 @@ test: $(VENV)/test.installed
 	$(BIN)/bandit -q -ll -c pyproject.toml -r engagement pages app.py
 	$(BIN)/python tests/known_weaknesses.py
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m browser
 
 bench: $(VENV)/test.installed
