@@ -118,6 +118,48 @@ def by_group(content, item) -> None:
             )
 
 
+def each_group(headline: str) -> None:
+    """The shares of leaders and grassroots members over the rounds, and how many answered."""
+    st.header(safe_md(headline), anchor=False)
+    show.note(
+        f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds."
+    )
+    show.chart("trend", history, key, charts.trend_alt(history, key), figures)
+    leaders, members = (sentences.group_label(history[-1], arm) for arm in charts.ARMS)
+    drawn = [figure for figure in figures if figure.arm in charts.ARMS and figure.percent is not None]
+    show.note(
+        f"{leaders}: circles, solid line. {members}: squares, dashed line."
+        + (" Diamonds: similar question, other bodies; the sources are listed below." if drawn else "")
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Share, and in brackets the range for comparing rounds**")
+        show.table(charts.share_table(history, key), alt=f"Shares on {short_name(key)} by round and group")
+    with right:
+        st.markdown("**How many answered, in bands, of all invited**")
+        show.table(charts.answers_table(history, key), alt=f"Answers on {short_name(key)} by round and group")
+
+
+def the_gap(headline: str) -> None:
+    """Leaders minus grassroots members over the rounds, with each round's ranges."""
+    st.header(safe_md(headline), anchor=False)
+    show.note(
+        f"{sentences.group_label(history[-1], 'leader')} minus {sentences.group_name(history[-1], 'grassroots')} in "
+        f"percentage points, {place}, {when}. Bars: the range for comparing rounds. Pale bands: the worst case, whatever "
+        "the silent think. At 0 there is no gap."
+    )
+    show.chart("gap", history, key, charts.gap_alt(history, key), figures)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**The gap, its change from the round before, and the range for comparing rounds**")
+        show.table(charts.gap_table(history, key), alt=f"The gap on {short_name(key)} by round")
+    with right:
+        st.markdown("**The gap in this round alone: two further ranges**")
+        show.table(
+            charts.range_table(history, key), alt=f"Further ranges of the gap on {short_name(key)} by round"
+        )
+
+
 here = current()
 with here.database.reading() as session:
     status = read.status(session, here.actor, here.body.id)
@@ -142,38 +184,17 @@ if key == beside.INDEX:
     st.text("Mean over the core questions: " + ", ".join(short_name(of) for of in newest["of"]) + ".")
 else:
     show.quote(newest["text"])
-st.header(safe_md(sentences.headline(history, key)), anchor=False)
-show.note(f"Share who {sentences.favourable(newest)}, {place}, {when}. Bars: the range for comparing rounds.")
-show.chart("trend", history, key, charts.trend_alt(history, key), figures)
-leaders, members = (sentences.group_label(history[-1], arm) for arm in charts.ARMS)
-drawn = [figure for figure in figures if figure.arm in charts.ARMS and figure.percent is not None]
-show.note(
-    f"{leaders}: circles, solid line. {members}: squares, dashed line."
-    + (" Diamonds: similar question, other bodies; the sources are listed below." if drawn else "")
-)
-left, right = st.columns(2, gap="large")
-with left:
-    st.markdown("**Share, and in brackets the range for comparing rounds**")
-    show.table(charts.share_table(history, key), alt=f"Shares on {short_name(key)} by round and group")
-with right:
-    st.markdown("**How many answered, in bands, of all invited**")
-    show.table(charts.answers_table(history, key), alt=f"Answers on {short_name(key)} by round and group")
-
-st.header(safe_md(sentences.change_heading(history, key)), anchor=False)
-show.note(
-    f"{leaders} minus {sentences.group_name(history[-1], 'grassroots')} in percentage points, {place}, {when}. "
-    "Bars: the range for comparing rounds. Pale bands: the worst case, whatever the silent think. At 0 there is no gap."
-)
-show.chart("gap", history, key, charts.gap_alt(history, key), figures)
-left, right = st.columns(2, gap="large")
-with left:
-    st.markdown("**The gap, its change from the round before, and the range for comparing rounds**")
-    show.table(charts.gap_table(history, key), alt=f"The gap on {short_name(key)} by round")
-with right:
-    st.markdown("**The gap in this round alone: two further ranges**")
-    show.table(
-        charts.range_table(history, key), alt=f"Further ranges of the gap on {short_name(key)} by round"
-    )
+# Where figures of one group by itself are mostly held back, the gap is what there is to see.
+alone = [
+    item["gap"]["mark"] == "shown" and all(item["groups"][arm]["mark"] != "shown" for arm in charts.ARMS)
+    for item in asked
+]
+if sum(alone) > len(alone) / 2:
+    the_gap(sentences.headline(history, key))
+    each_group("Each group by itself")
+else:
+    each_group(sentences.headline(history, key))
+    the_gap(sentences.change_heading(history, key))
 
 for brief in status.checking:
     st.info(sentences.checking_sentence(brief.number, brief.checking), icon=":material/hourglass_top:")
