@@ -125,7 +125,8 @@ class Facts:
 
 @dataclass
 class Model:
-    """What we know of a round. `sent`: member to the form that was first stored; `seen`: the furthest state so far."""
+    """What we know of a round. `sent`: member to the form that was first stored; `seen`: the furthest state so far;
+    `called`: the invitation may be queued, so that all are told of the end; `invited`: one left, so that they must be."""
 
     id: int
     public_id: str
@@ -135,6 +136,7 @@ class Model:
     doors: list[support.Door] = field(default_factory=list)
     sent: dict[int, int] = field(default_factory=dict)
     withdrawn: set[int] = field(default_factory=set)
+    called: bool = False
     invited: bool = False
     told: set[int] = field(default_factory=set)
     seen: str = "launching"
@@ -440,6 +442,8 @@ class Life(RuleBasedStateMachine):
         self.way.meanwhile = None
 
     def _post(self, at: int | None = None) -> None:
+        for round_ in self.rounds:
+            round_.called |= round_.door(self.arena.now) == "ready" and not round_.facts.paused
         self.faults.begin(at)
         with self.faults.watched():
             Post(self.database, self.arena.config, way=self.way).run_once()
@@ -467,8 +471,7 @@ class Life(RuleBasedStateMachine):
             assert member not in round_.sent, "asked somebody who has answered"
             round_.invited = True
         if kind == "cancelled":
-            # Where everybody had answered before the invitation was due, none left, and all are told all the same.
-            assert facts.state == "cancelled" and (round_.invited or len(round_.sent) == MEMBERS)
+            assert facts.state == "cancelled" and round_.called
             round_.told.add(member)
         if kind == "published":
             assert facts.state == "released"
