@@ -30,6 +30,7 @@ from engagement.disclosure.views import (
     ShareFigure,
     View,
     cells,
+    changed,
 )
 
 _ARMS = ("leader", "grassroots")
@@ -391,13 +392,17 @@ class _Gate:
         One takes it that nobody changed their answer between this round and any one before, or over the last
         `LONGEST_BELIEF` rounds or fewer, rightly or not; where that contradicts the figures it shows nothing. The other knows of everybody
         whether they kept their answer over all the rounds: whoever believes this of some people, or over some rounds,
-        and is right, knows less.
+        and is right, knows less. So where nobody changed the second stands for all.
         """
         mine = set(self.answers.person.tolist())
         before = [past for past in before if mine & set(past.answers.person.tolist())]
         before.sort(key=lambda past: past.answers.number)
-        stacks = [([past], ASSUMED) for past in before] + ([(before, TRUE)] if before else [])
-        stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
+        if not before:
+            return None
+        stacks = [(before, TRUE)]
+        if changed(self._ledger(item, before + same)):
+            stacks = [([past], ASSUMED) for past in before] + stacks
+            stacks += [(before[-size:], ASSUMED) for size in range(2, min(len(before), LONGEST_BELIEF) + 1)]
         for stack, steady in stacks:
             ledger = self._ledger(item, stack + same)
             views = _read(ledger, printed, stack + same, item)

@@ -5,9 +5,9 @@ some three people's answers in hand, every solution gives all others in their ce
 are one solution; so it takes, for every cell, either answer and every trio, one more solution that differs there.
 
 Trios are never sampled. Solutions found so far are kept in a pool; a search looks for a trio whose answers refute
-all of them. None: the cell is safe, and the pool is the proof. Otherwise a whole-number programme looks for a
-solution that this trio leaves: there is none, and the trio is the witness that the cell is exposed; or it joins the
-pool and the search goes on. Every solution is checked in whole numbers, so rounding in the solver cannot make an
+all of them. None: the cell is safe, and the pool is the proof. Otherwise we look for a solution that this trio leaves,
+by changing answers of one at hand and then by a whole-number programme: there is none, and the trio is the witness
+that the cell is exposed; or it joins the pool and the search goes on. Every solution is checked in whole numbers, so rounding in the solver cannot make an
 exposed cell look safe.
 """
 
@@ -19,16 +19,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engagement.disclosure.linear import parts
-from engagement.disclosure.views import WHOLE, Cells
+from engagement.disclosure.views import Cells
 
-_SEEDS = 6  # exchanges kept for each cell and direction
-_KEPT = 64  # solutions looked at for each cell and direction: those that are the hardest to refute
-_MENDS = 24  # answers changed at most to make a solution of one that breaks some figures
+_SEEDS = 6  # exchanges with the first solution kept for each cell and direction
+_KEPT = 32  # solutions looked at for each cell and direction: those that are the hardest to refute
+_MENDS = 300  # answers changed at most to make a solution of one that breaks some figures
+_NEAR = 40  # the same where the search can go on without
+_RESTS = 8  # changes of others before an answer may change once more
+_FADES = 0.85  # what each change leaves of a figure's weight, to which 1 is added where it leaves the figure broken
+_FURTHER, _NOISE = 0.1, 0.01  # what a change away from the true answers costs, and chance among equals
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far an audit goes before it gives up, which counts as unsafe. `intruder`: answers of others in hand.
+    """How far an audit goes before it gives up, which counts as unsafe. `intruder`: others whose answers are in hand.
     `solves`: programmes solved. `steps`: steps of all searches for trios. `nodes`,
     `seconds`: of one programme."""
 
@@ -73,8 +77,7 @@ def audit_integer(
     """Whether nobody's answer is certain under `found`, whichever `limits.intruder` answers the intruder holds.
 
     `pool` (solutions, A): solutions of an earlier audit; those that do not solve this one are dropped.
-    Each connected part of the figures is audited on its own. Where people's rounds are unknowns of their own, an
-    intruder may hold different people in each round, which is more than so many people's answers.
+    Each connected part of the figures is audited on its own. Whoever is in hand shows all their answers.
     """
     solves, proofs = 0, []
     refuted = False
@@ -90,6 +93,7 @@ def audit_integer(
             high=found.high[views_in],
             truth=None if found.truth is None else found.truth[cells_in],
             rows=tuple(found.rows[cell] for cell in cells_in),
+            unknowns=_within(found.unknowns, cells_in),
         )
         search = _Search(part, limits, solves)
         start = np.zeros((0, len(cells_in)), dtype=np.int64) if pool is None else pool[:, cells_in]
@@ -103,8 +107,14 @@ def audit_integer(
             witness = Witness(int(cells_in[witness.cell]), witness.favourable, held)
             return IntegerVerdict(False, "somebody's answer can be worked out", witness, solves)
         refuted = refuted or search.refuted
-        proofs.append((cells_in, np.concatenate([search.pool, *search.proof])))
+        proofs.append((cells_in, search.pool))
     return IntegerVerdict(True, "", None, solves, refuted, _joined(len(found.size), proofs, found))
+
+
+def _within(unknowns: np.ndarray, cells_in: np.ndarray) -> np.ndarray:
+    """The unknowns of these cells, which are numbered anew."""
+    inside = unknowns[np.isin(unknowns[:, 0], cells_in)]
+    return np.column_stack([np.searchsorted(cells_in, inside[:, 0]), inside[:, 1:]])
 
 
 def _joined(width: int, proofs: Sequence[tuple[np.ndarray, np.ndarray]], found: Cells) -> np.ndarray:
@@ -126,13 +136,11 @@ class _Search:
         self.found, self.limits = found, limits
         self.solves, self.steps, self.refuted = solves, 0, False
         self.pool = np.zeros((0, len(found.size)), dtype=np.int64)
-        self.blocks, self.block = np.unique(found.block, return_inverse=True)
+        self.shown, self.starts, self.people = _kinds(found)
         self.rows, self.kept = self.pool, set()
-        self.proof: list[np.ndarray] = []
-        # Answers held in these cells add up; those of several rounds may be one person's.
-        self.adding = int(np.argmax(self.blocks == WHOLE))  # people who are one unknown, or the only block
-        self.adds_up = (self.block == self.adding) & ((self.blocks == WHOLE).any() | (len(self.blocks) == 1))
-        self._model = self._changes = None
+        self.refuted_by = np.zeros(0, dtype=np.int64)  # by how many kinds of people, of each in the pool
+        self._model = self._moves = None
+        self.chance = np.random.default_rng(len(found.size))
 
     def run(self, start: np.ndarray) -> Witness | None:
         """The first witness found, None where everybody is safe. Raises `_GaveUp` at the limits."""
@@ -160,8 +168,12 @@ class _Search:
     def _add(self, rows: np.ndarray) -> None:
         new = [row for row in rows if row.tobytes() not in self.kept]
         self.kept.update(row.tobytes() for row in new)
-        if new:
-            self.pool = np.concatenate([self.pool, new])
+        if not new:
+            return
+        self.pool = np.concatenate([self.pool, new])
+        nothing = np.zeros(len(self.found.size), dtype=np.int64)
+        ways = self._ways(np.array(new), nothing, True, np.zeros_like(self.people))
+        self.refuted_by = np.append(self.refuted_by, ways.sum(axis=1))
 
     def _neighbours(self, base: np.ndarray) -> np.ndarray:
         """Solutions one answer or one exchange of answers away from `base`, a few for each cell and direction."""
@@ -198,53 +210,60 @@ class _Search:
         nothing = np.zeros(len(self.found.size), dtype=np.int64)
         target = nothing.copy()
         target[cell] = 1
-        rows = self.pool
-        if len(rows):
-            ways = sum(way.sum(axis=1) for way in self._ways(rows, target, favourable, nothing, nothing)[:2])
-            rows = rows[np.argsort(ways, kind="stable")]
-            fits = rows[:, cell] >= 1 if favourable else rows[:, cell] < self.found.size[cell]
-            rows = rows[fits][:_KEPT]
-        self.rows = rows
-        return self._descend(target, favourable, nothing, nothing, set())
+        here = self.pool[:, cell]
+        fits = np.flatnonzero(here >= 1 if favourable else here < self.found.size[cell])
+        self.rows = self.pool[fits[np.argsort(self.refuted_by[fits], kind="stable")[:_KEPT]]]
+        return self._descend(target, favourable, np.zeros_like(self.people), set())
 
-    def _ways(self, rows, target, favourable, f, u):
-        """What refutes each solution, over (solutions, A): one more favourable (unfavourable) answer of a cell in hand
-        than it allows for. Truth values for each, then the number in hand that it takes, for each."""
-        found = self.found
+    def _ways(self, rows: np.ndarray, target: np.ndarray, favourable: bool, held: np.ndarray) -> np.ndarray:
+        """Whose answers help to refute each solution, (solutions, kinds) truth values: those that show one more answer of a
+        cell than it allows for, with whatever else may still come into hand."""
+        found, left = self.found, self.limits.intruder - held.sum()
+        f, u = self._in_hand(held)
         new_f = rows + 1 - (target if favourable else 0)
         new_u = found.size - rows + 1 - (0 if favourable else target)
-        left = self._left(f + u)[self.block]
         others = found.size - target  # somebody of the cell stays unknown, or nobody is left to expose
-        ways_f = (new_f <= found.favourable) & (new_f - f <= left) & (new_f + u <= others)
-        ways_u = (new_u <= found.unfavourable) & (new_u - u <= left) & (new_u + f <= others)
-        return ways_f, ways_u, new_f, new_u
+        ways_f = (new_f <= np.minimum(found.favourable, f + left)) & (new_f + u <= others)
+        ways_u = (new_u <= np.minimum(found.unfavourable, u + left)) & (new_u + f <= others)
+        if not len(self.people):
+            return np.zeros((len(rows), 0), dtype=bool)
+        ways = np.concatenate([ways_f, ways_u], axis=1)[:, self.shown]
+        return np.logical_or.reduceat(ways, self.starts[:-1], axis=1) & (held < self.people)
 
-    def _left(self, held: np.ndarray) -> np.ndarray:
-        """How many more answers of each block the intruder may come to hold. Somebody in hand shows an answer in every
-        round: so rounds do not add up among each other, but each adds to the people who are one unknown."""
-        used = np.bincount(self.block, weights=held, minlength=len(self.blocks)).astype(np.int64)
-        whole = self.blocks == WHOLE
-        others = np.where(whole, used[~whole].max(initial=0), used)
-        return self.limits.intruder - used[whole].sum() - others
+    def _in_hand(self, held: np.ndarray) -> np.ndarray:
+        """Favourable and unfavourable answers (2, A) that the people `held` show."""
+        out = np.zeros((2, len(self.found.size)), dtype=np.int64)
+        for kind in np.flatnonzero(held):
+            out.reshape(-1)[self.shown[self.starts[kind] : self.starts[kind + 1]]] += held[kind]
+        return out
 
-    def _out_of_reach(self, ways: np.ndarray, left: int) -> bool:
-        """Whether so many solutions need answers from different cells that `left` more cannot refute them all."""
-        if len(self.blocks) > 1:
-            ways = ways[~ways[:, ~self.adds_up].any(axis=1)]
-        count, taken = ways.sum(axis=1), np.zeros(ways.shape[1], dtype=bool)
+    def _in_reach(self, ways: np.ndarray, left: int) -> np.ndarray | None:
+        """None where so many solutions need different people that `left` more cannot refute them all; else (kinds,) truth
+        values, the people who help to refute solutions that have no such people in common."""
+        taken, count = np.zeros(ways.shape[1], dtype=bool), ways.sum(axis=1)
         for _ in range(left + 1):
             apart = np.flatnonzero(~ways[:, taken].any(axis=1)) if taken.any() else np.arange(len(ways))
             if not len(apart):
-                return False
+                return taken
             row = apart[np.argmin(count[apart])]
             if not count[row]:
-                return True
+                return None
             taken |= ways[row]
-        return True
+        return None
 
-    def _descend(self, target, favourable, f, u, seen):
-        """Search on from favourable `f` and unfavourable `u` answers in hand, both (A,)."""
-        key = f.tobytes() + u.tobytes()
+    def _elsewhere(self, taken, target, favourable, held) -> np.ndarray | None:
+        """A solution that nobody of the `taken` kinds helps to refute; None if none is near."""
+        found, left = self.found, self.limits.intruder - held.sum()
+        f, u = self._in_hand(held)
+        more_f, more_u = left * np.minimum(self._in_hand(taken.astype(np.int64)), 1)
+        low = np.minimum(found.favourable, f + more_f) + (target if favourable else 0)
+        high = found.size - np.minimum(found.unfavourable, u + more_u) - (0 if favourable else target)
+        return None if (low > high).any() else self._mended(low, high, _NEAR)
+
+    def _descend(self, target, favourable, held, seen):
+        """Search on from the people `held`, (kinds,) numbers. Whoever refutes all that is left refutes the hardest of it,
+        so one of those who help to do that is the next in hand."""
+        key = held.tobytes()
         if key in seen:
             return None
         seen.add(key)
@@ -252,13 +271,16 @@ class _Search:
         if self.steps > self.limits.steps:
             raise _GaveUp("the search for an intruder took too long")
         found = self.found
+        f, u = self._in_hand(held)
+        if (f + u + target > found.size).any():
+            return None  # nobody is left to expose
         need_f = f + target if favourable else f
         need_u = u if favourable else u + target
-        asked = np.flatnonzero(need_f | need_u)
+        asked = np.flatnonzero(need_f + need_u)
 
         def fitting(rows: np.ndarray) -> np.ndarray:
-            held = rows[:, asked]
-            fits = (held >= need_f[asked]) & (found.size[asked] - held >= need_u[asked])
+            here = rows[:, asked]
+            fits = (here >= need_f[asked]) & (found.size[asked] - here >= need_u[asked])
             return rows[fits.all(axis=1)][:_KEPT]
 
         rows = fitting(self.rows)
@@ -267,30 +289,30 @@ class _Search:
             if row is None:
                 if found.truth is None and self._solve(f, found.size - u) is None:
                     return None  # these answers alone contradict the assumption
-                held = np.flatnonzero(f + u)
-                return tuple((int(at), int(f[at]), int(u[at])) for at in held)
+                return tuple((int(at), int(f[at]), int(u[at])) for at in np.flatnonzero(f + u))
             rows = row[None]
             self._add(rows)
-            more = fitting(self._neighbours(row))
-            self._add(more[:_SEEDS])
-            self.proof.append(more)
-            rows = np.concatenate([rows, more])
             self.rows = np.concatenate([rows, self.rows])
-        ways_f, ways_u, new_f, new_u = self._ways(rows, target, favourable, f, u)
-        left = int(self._left(f + u)[self.adding])
-        if self._out_of_reach(ways_f | ways_u, left):
+        left = int(self.limits.intruder - held.sum())
+        ways = self._ways(rows, target, favourable, held)
+        for _ in range(left + 1):
+            taken = self._in_reach(ways, left)
+            row = None if taken is None else self._elsewhere(taken, target, favourable, held)
+            if row is None:
+                break
+            self._add(row[None])
+            self.rows = np.concatenate([row[None], self.rows])
+            ways = np.concatenate([ways, self._ways(row[None], target, favourable, held)])
+        if self._in_reach(ways, left) is None:
             return None
-        at = int(np.argmin(ways_f.sum(axis=1) + ways_u.sum(axis=1)))
-        if left == 1 and not (ways_f | ways_u)[:, ~self.adds_up].any():
-            # The last answer has to refute all that is left by itself.
-            ways_f, ways_u = ways_f.all(axis=0)[None], ways_u.all(axis=0)[None]
-            new_f, new_u, at = new_f[[at]], new_u[[at]], 0
-        more = [(_with(f, other, new_f[at]), u) for other in np.flatnonzero(ways_f[at])]
-        more += [(f, _with(u, other, new_u[at])) for other in np.flatnonzero(ways_u[at])]
-        for in_hand in more:
-            held = self._descend(target, favourable, *in_hand, seen)
-            if held is not None:
-                return held
+        # The last one has to refute all that is left by themselves.
+        one_by_one = ways.all(axis=0) if left == 1 else ways[np.argmin(ways.sum(axis=1))]
+        for kind in np.flatnonzero(one_by_one):
+            with_them = held.copy()
+            with_them[kind] += 1
+            witness = self._descend(target, favourable, with_them, seen)
+            if witness is not None:
+                return witness
         return None
 
     def _solve(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
@@ -300,31 +322,48 @@ class _Search:
         mended = self._mended(low, high)
         return self._programme(low, high) if mended is None else mended
 
-    def _mended(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
-        """A solution near the first of the pool, found by changing one answer at a time for the better; None where that
-        leads nowhere, which says nothing. Where it succeeds it saves a programme, which takes a hundred times as long."""
+    def _mended(self, low: np.ndarray, high: np.ndarray, changes: int = _MENDS) -> np.ndarray | None:
+        """A solution near the first of the pool, found by changing one answer at a time for the better; None where so many
+        changes do not suffice, which says nothing. Where it succeeds it saves a programme, which takes a hundred times as long.
+
+        Tabu search (Glover 1989): who has just changed stays so for a while, and a figure that stays broken weighs more.
+        """
         if not len(self.pool):
             return None
         found, width = self.found, len(self.found.size)
-        if self._changes is None:
-            scale = np.maximum(np.abs(found.matrix).max(axis=1, initial=1), 1)
-            self._changes = np.concatenate([found.matrix, -found.matrix], axis=1) / scale[:, None], scale
-        changes, scale = self._changes
-        row = np.clip(self.pool[0], low, high)
-        least, most = found.low / scale, found.high / scale
-        at = changes[:, :width] @ row
-        wrong = (np.maximum(at - most, 0) + np.maximum(least - at, 0)).sum()
-        for _ in range(_MENDS):
+        if self._moves is None:
+            # Single precision: only the order of changes hangs on it.
+            scale = np.maximum(np.abs(found.matrix).max(axis=1, initial=1), 1)[:, None]
+            views = (
+                np.concatenate([found.matrix, -found.matrix], axis=1),
+                found.low[:, None],
+                found.high[:, None],
+            )
+            self._moves = tuple((part / scale).astype(np.float32) for part in views)
+        moves, least, most = self._moves
+        base = self.pool[0]
+        row = np.clip(base, low, high)
+        at = moves[:, :width] @ row.astype(np.float32)
+        weight, changed = np.ones(len(least), np.float32), np.full(width, -_RESTS)
+        chance = self.chance.random((changes, 2 * width), dtype=np.float32) * _NOISE
+        inside = np.empty_like(moves)
+        for step in range(changes):
             if found.feasible(row):
                 return row
-            after = at[:, None] + changes
-            left = (np.maximum(after - most[:, None], 0) + np.maximum(least[:, None] - after, 0)).sum(axis=0)
-            left[np.concatenate([row >= high, row <= low])] = np.inf
-            best = int(np.argmin(left))
-            if left[best] >= wrong - 1e-9:
+            after = at[:, None] + moves
+            np.clip(after, least, most, out=inside)
+            inside -= after
+            broken = weight @ np.abs(inside, out=inside) + chance[step]
+            broken[np.concatenate([base <= row, base >= row])] += _FURTHER
+            rests = step - changed < _RESTS
+            broken[np.concatenate([rests | (row >= high), rests | (row <= low)])] = np.inf
+            best = int(np.argmin(broken))
+            if np.isinf(broken[best]):
                 return None
-            row[best % width] += 1 if best < width else -1
-            at, wrong = after[:, best], left[best]
+            cell = best % width
+            row[cell] += 1 if best < width else -1
+            changed[cell], at = step, after[:, best]
+            weight = _FADES * weight + (inside[:, best] > 1e-4)
         return None
 
     def _programme(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
@@ -336,34 +375,40 @@ class _Search:
         if self.solves > self.limits.solves:
             raise _GaveUp("the audit took too many steps")
         found, width = self.found, len(self.found.size)
-        # No trio refutes a solution that leaves each cell as many answers of either kind as it could show. So for each
-        # cell a second variable says how far the first falls short of that, and as little of it as can be is wanted;
-        # unequal prices vary the cells.
+        # No trio refutes a solution that leaves each cell as many answers of either kind as it could show. So a second
+        # variable says how far a cell falls short of that, and as little of it as can be is wanted; unequal prices vary
+        # the cells. Small cells of one mind need none: counted from their own answer, the first says it by itself.
         shown = (
             np.minimum(found.favourable, self.limits.intruder),
             np.minimum(found.unfavourable, self.limits.intruder),
         )
+        of_one_mind = (shown[0] == found.size) | (shown[1] == found.size)
+        short = np.flatnonzero(~of_one_mind)
+        turned = of_one_mind & (shown[0] > 0)
+        base, sign = np.where(turned, found.size, 0), np.where(turned, -1, 1)
         if self._model is None:
-            eye = eye_array(width)
+            eye, falls = eye_array(width).tocsr()[short], eye_array(len(short))
+            figures = csr_array(found.matrix * sign)
             self._model = vstack(
                 [
-                    hstack([csr_array(found.matrix), csr_array(found.matrix.shape)]),
-                    hstack([eye, eye]),
-                    hstack([eye, -eye]),
+                    hstack([figures, csr_array((len(found.low), len(short)))]),
+                    hstack([eye, falls]),
+                    hstack([eye, -falls]),
                 ]
             ).tocsr()
         chance = np.random.default_rng(self.solves)
         prices, noise = chance.uniform(1, 2, width), chance.uniform(-0.01, 0.01, width)
         slack = 0.01  # the sums are whole numbers: this keeps the solver's tolerance from losing one
-        free = np.full(width, np.inf)
+        at, free = found.matrix @ base, np.full(len(short), np.inf)
+        ends = np.where(turned, base - high, low), np.where(turned, base - low, high)
         result = milp(
-            np.concatenate([noise, prices]),
-            integrality=np.repeat([1, 0], width),
-            bounds=Bounds(np.concatenate([low, 0 * low]), np.concatenate([high, free])),
+            np.concatenate([np.where(of_one_mind, prices, noise), prices[short]]),
+            integrality=np.repeat([1, 0], [width, len(short)]),
+            bounds=Bounds(np.concatenate([ends[0], 0 * short]), np.concatenate([ends[1], free])),
             constraints=LinearConstraint(
                 self._model,
-                np.concatenate([found.low - slack, shown[0], -free]),
-                np.concatenate([found.high + slack, free, found.size - shown[1]]),
+                np.concatenate([found.low - at - slack, shown[0][short], -free]),
+                np.concatenate([found.high - at + slack, free, (found.size - shown[1])[short]]),
             ),
             options={"time_limit": self.limits.seconds, "node_limit": self.limits.nodes, "mip_rel_gap": 0.3},
         )
@@ -371,14 +416,24 @@ class _Search:
             if result.status == 2:
                 return None
             raise _GaveUp("a programme was not solved in time")
-        row = np.rint(result.x[:width]).astype(np.int64)
+        row = base + sign * np.rint(result.x[:width]).astype(np.int64)
         if not (found.feasible(row) and (low <= row).all() and (row <= high).all()):
             raise _GaveUp("the solver's answer does not solve the figures")
         return row
 
 
-def _with(held: np.ndarray, cell: int, needed: np.ndarray) -> np.ndarray:
-    """What is held, and in one cell as many as needed."""
-    held = held.copy()
-    held[cell] = needed[cell]
-    return held
+def _kinds(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """People who show the same, whoever holds them: the places of what they show, kind after kind, in favourable and then
+    unfavourable answers of the cells (2 A); where each kind's begin; and how many people are of it. Whoever changed
+    their answer though it is taken for one is none of them: nobody who knows them believes it."""
+    shown: dict[int, list[tuple[int, int]]] = {}
+    for cell, person, answer in found.unknowns.tolist():
+        shown.setdefault(person, []).append((cell, answer))
+    kinds: dict[tuple, int] = {}
+    for answers in shown.values():
+        if all(answer >= 0 for _, answer in answers):
+            key = tuple(sorted(cell + (1 - answer) * len(found.size) for cell, answer in answers))
+            kinds[key] = kinds.get(key, 0) + 1
+    places = np.array([place for key in kinds for place in key], dtype=np.int64)
+    starts = np.cumsum([0, *map(len, kinds)])
+    return places, starts, np.array(list(kinds.values()), dtype=np.int64)

@@ -211,7 +211,8 @@ class Cells:
     Arrays over A cells: `size`, people; `favourable`, `unfavourable`, how many of them gave that answer (and, where
     one unknown stands for all their rounds, never another); `block`, the round (`WHOLE` where one stands for all). `matrix` (views, A), `low`, `high`
     (views,): low <= matrix @ counts <= high. `truth` (A,), None where the true answers contradict the assumption.
-    `rows`: of each person of each cell, their rows in the ledger.
+    `rows`: of each person of each cell, their rows in the ledger. `unknowns` (U, 3): of each unknown its cell, its person
+    and their answer, 1 or 0, or -1 where one unknown stands for both.
     """
 
     size: np.ndarray
@@ -223,6 +224,7 @@ class Cells:
     high: np.ndarray
     truth: np.ndarray | None
     rows: tuple[tuple[tuple[int, ...], ...], ...]
+    unknowns: np.ndarray
 
     def feasible(self, counts: np.ndarray) -> bool:
         """Whether favourable counts (A,) agree with every view, in whole numbers."""
@@ -268,16 +270,18 @@ def cells(ledger: Ledger, views: Sequence[View], *, steady: str | None = None, k
     hidden[flat] = True
     # What the intruder knows moves to the other side of each constraint.
     given = weights[:, ~hidden] @ ledger.favourable[~hidden].astype(np.int64)
-    changed = _changed(ledger) if steady == TRUE else set()
+    apart = changed(ledger) if steady == TRUE else set()
     starts = np.cumsum([0, *(len(rows) for rows in people)])[:-1]
     if people:
         first = flat[starts]
         sums = np.add.reduceat(weights[:, flat], starts, axis=1).T
         always = np.logical_and.reduceat(ledger.favourable[flat] == 1, starts)
         never = np.logical_and.reduceat(ledger.favourable[flat] == 0, starts)
-        whole = (steady is not None) & ~np.isin(ledger.person[first], list(changed))
+        whole = (steady is not None) & ~np.isin(ledger.person[first], list(apart))
         keys = np.column_stack([np.where(whole, WHOLE, ledger.round[first]), sums])
+        persons = ledger.person[first]
     else:
+        persons = np.zeros(0, dtype=np.int64)
         always = never = np.zeros(0, dtype=bool)
         keys = np.zeros((0, 1 + len(views)), dtype=np.int64)
     # Rows as bytes: people whom the figures count alike in every view are one cell.
@@ -290,17 +294,18 @@ def cells(ledger: Ledger, views: Sequence[View], *, steady: str | None = None, k
         np.bincount(at, weights=what, minlength=len(cell_of)).astype(np.int64)
         for what in (None, always, never)
     )
-    apart = keys[np.unique(at, return_index=True)[1]]
+    unlike = keys[np.unique(at, return_index=True)[1]]
     made = Cells(
         size=size,
         favourable=favourable,
         unfavourable=unfavourable,
-        block=apart[:, 0],
-        matrix=apart[:, 1:].T,
+        block=unlike[:, 0],
+        matrix=unlike[:, 1:].T,
         low=np.array([view.low for view in views], dtype=np.int64) - given,
         high=np.array([view.high for view in views], dtype=np.int64) - given,
         truth=None,
         rows=tuple(map(tuple, grouped)),
+        unknowns=np.column_stack([at, persons, np.where(always, 1, np.where(never, 0, -1))]),
     )
     steadfast = (favourable + unfavourable == size).all()
     return Cells(**{**vars(made), "truth": favourable}) if steadfast else made
@@ -311,15 +316,15 @@ def _people(ledger: Ledger, steady: str | None, known: bool) -> list[tuple[int, 
     open_ = ledger.known if known else np.zeros(len(ledger.person), dtype=bool)
     if steady is None:
         return [(row,) for row in np.flatnonzero(~open_).tolist()]
-    apart = _changed(ledger) if steady == TRUE else set()
+    apart = changed(ledger) if steady == TRUE else set()
     found: dict[tuple, list[int]] = {}
     for row, person in enumerate(ledger.person.tolist()):
         found.setdefault((person, row if person in apart else None), []).append(row)
     return [tuple(rows) for rows in found.values() if not open_[rows].any()]
 
 
-def _changed(ledger: Ledger) -> set[int]:
-    """People who gave both answers."""
+def changed(ledger: Ledger) -> set[int]:
+    """The numbers of people who gave both answers, in one round and another."""
     given: dict[int, set[int]] = {}
     for person, answer in zip(ledger.person.tolist(), ledger.favourable.tolist(), strict=True):
         given.setdefault(person, set()).add(answer)

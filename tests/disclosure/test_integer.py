@@ -121,9 +121,9 @@ def test_agrees_with_listing_over_two_rounds(change):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_knowing_who_kept_their_answer_is_no_less_than_listing(seed):
-    """An intruder who knows who kept their answer, and holds one person's answers of both rounds, exposes nobody in what
-    passes, by listing; and what is refused at one round's answers of each is mostly refused for a reason."""
+def test_knowing_who_kept_their_answer_agrees_with_listing(seed):
+    """An intruder who knows who kept their answer, and holds one person's answers of both rounds, exposes somebody, by
+    listing, exactly in what is refused."""
     rng = np.random.default_rng(seed)
     ledger = body(rng, int(rng.integers(6, 8)), rounds=2, change=0.4)
     views = printed(ledger, rng)
@@ -139,10 +139,7 @@ def test_knowing_who_kept_their_answer_is_no_less_than_listing(seed):
         constant = (left == left[0]).all(axis=0)
         constant[held] = False
         found = found or bool(constant.any())
-    assert not (verdict.safe and found)
-    if not verdict.safe and not found:
-        changed = [own for own in rows.values() if len(set(ledger.favourable[own].tolist())) > 1]
-        assert len(changed) > 1, "only different changed people in different rounds are more than one person"
+    assert verdict.safe != found
 
 
 def test_a_safe_verdict_carries_its_proof():
@@ -237,9 +234,9 @@ def test_a_few_sampled_trios_miss_one_that_exposes():
 
 def test_giving_up_is_unsafe():
     """At its limits the audit says unsafe without a witness, and says that it gave up."""
-    ledger, views = forty(1, ends=True, share=0.6)
-    found = cells(ledger, views)
-    for limits in (Limits(solves=0), Limits(steps=0), Limits(solves=3)):
+    safe, exposed = cells(*forty(1, ends=True, share=0.6)), cells(*forty(1, ends=False))
+    assert audit_integer(safe).safe and audit_integer(exposed).witness is not None
+    for found, limits in ((safe, Limits(steps=0)), (exposed, Limits(steps=0)), (exposed, Limits(solves=0))):
         verdict = audit_integer(found, limits)
         assert (verdict.safe, verdict.witness) == (False, None) and verdict.why
 

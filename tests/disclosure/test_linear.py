@@ -18,7 +18,8 @@ def table(sizes, rows):
     size = np.array(sizes, dtype=np.int64)
     reach = np.abs(made) @ size
     nobody = np.zeros_like(size)
-    return Cells(size, size, nobody, nobody, made, -reach, reach, size, people)
+    unknowns = np.zeros((0, 3), dtype=np.int64)
+    return Cells(size, size, nobody, nobody, made, -reach, reach, size, people, unknowns)
 
 
 def test_total_minus_arm_gives_the_other_arm():
