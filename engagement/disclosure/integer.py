@@ -139,6 +139,10 @@ class _Search:
         self.shown, self.starts, self.people = _kinds(found)
         self.rows, self.kept = self.pool, set()
         self.refuted_by = np.zeros(0, dtype=np.int64)  # by how many kinds of people, of each in the pool
+        self.contradicted = np.zeros(
+            (0, len(self.people)), dtype=np.int64
+        )  # in hand, figures and assumption clash
+        self.patience = _MENDS
         self._model = self._moves = None
         self.chance = np.random.default_rng(len(found.size))
 
@@ -272,8 +276,8 @@ class _Search:
             raise _GaveUp("the search for an intruder took too long")
         found = self.found
         f, u = self._in_hand(held)
-        if (f + u + target > found.size).any():
-            return None  # nobody is left to expose
+        if (f + u + target > found.size).any() or (self.contradicted <= held).all(axis=1).any():
+            return None  # nobody is left to expose, or nobody who holds these believes the assumption
         need_f = f + target if favourable else f
         need_u = u if favourable else u + target
         asked = np.flatnonzero(need_f + need_u)
@@ -288,7 +292,8 @@ class _Search:
             row = self._solve(need_f, found.size - need_u)
             if row is None:
                 if found.truth is None and self._solve(f, found.size - u) is None:
-                    return None  # these answers alone contradict the assumption
+                    self.contradicted = np.concatenate([self.contradicted, held[None]])
+                    return None
                 return tuple((int(at), int(f[at]), int(u[at])) for at in np.flatnonzero(f + u))
             rows = row[None]
             self._add(rows)
@@ -319,10 +324,15 @@ class _Search:
         """A solution with counts from `low` to `high`, None where there is none. Raises `_GaveUp` at the limits."""
         if (low > high).any():
             return None
-        mended = self._mended(low, high)
-        return self._programme(low, high) if mended is None else mended
+        mended = self._mended(low, high, self.patience)
+        if mended is not None:
+            return mended
+        solved = self._programme(low, high)
+        # A long search is worth while only where there is mostly something to find.
+        self.patience = max(self.patience // 2, _NEAR) if solved is None else min(2 * self.patience, _MENDS)
+        return solved
 
-    def _mended(self, low: np.ndarray, high: np.ndarray, changes: int = _MENDS) -> np.ndarray | None:
+    def _mended(self, low: np.ndarray, high: np.ndarray, changes: int) -> np.ndarray | None:
         """A solution near the first of the pool, found by changing one answer at a time for the better; None where so many
         changes do not suffice, which says nothing. Where it succeeds it saves a programme, which takes a hundred times as long.
 
