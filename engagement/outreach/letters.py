@@ -221,6 +221,19 @@ class _Found:
     problem: str | None
 
 
+def sizes(session: Session, actor: Actor, body_id: int) -> dict[str, int]:
+    """How many practices are clearly in each segment, all of them in order; none in any before there are segments."""
+    content = read.latest(session, actor, body_id)
+    found = Counter(_clear(content).values() if content is not None and content["usable"] else ())
+    return {segment: found[segment] for segment in SEGMENTS}
+
+
+def _clear(content: dict) -> dict[str, str]:
+    """The segment of each practice that is clearly in one, by its code."""
+    rows = (row for row in content["practices"] if row["clarity"] == CLEAR)
+    return {row["practice_id"]: row["leading_segment"] for row in rows}
+
+
 def _find(session: Session, actor: Actor, body_id: int, segment: str, share: int, seed: str) -> _Found:
     """Practices clearly in the segment and others by lot, without those that are not to be written to.
 
@@ -233,11 +246,7 @@ def _find(session: Session, actor: Actor, body_id: int, segment: str, share: int
         raise Invalid("Choose a segment.")
     if not LEAST_SHARE <= share <= MOST_SHARE:
         raise Invalid(f"Draw between {LEAST_SHARE}% and {MOST_SHARE}% of those who get it from others.")
-    codes = {
-        row["practice_id"]
-        for row in content["practices"]
-        if row["clarity"] == CLEAR and row["leading_segment"] == segment
-    }
+    codes = {code for code, of in _clear(content).items() if of == segment}
     roster = standing.read(session, body_id)
     addressed, without = _people(session, body_id, roster)
     excluded, load = sending.excluded(session, body_id), sending.load(session, body_id)

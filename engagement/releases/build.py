@@ -74,8 +74,8 @@ def correct(
 
     The gate must accept the new one beside all that was printed before, the old release of this round included.
 
-    Raises `Invalid` without a reason, and `Conflict` where nothing would change, where the gate would print nothing, or
-    where the round has no release.
+    Raises `Invalid` without a reason, and `Conflict` where nothing would change, where the gate would print nothing,
+    where the round has no release, or no answers any more.
     """
     with database.reading() as session:
         round_ = session.get(Round, round_id)
@@ -87,6 +87,11 @@ def correct(
         if round_.state != "released":
             raise Conflict("Only a published round can be corrected.")
         gathered = gather(session, round_)
+    if not gathered.now.answers.arm.size:
+        raise Conflict(
+            "This round holds no answers: nobody sent any, or they were deleted when their time was over. "
+            "What was published stays as it is."
+        )
     decision = _decide(database, round_id, gathered, checker)
     with database.session() as session:
         round_ = session.get(Round, round_id)

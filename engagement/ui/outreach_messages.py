@@ -31,19 +31,27 @@ def draw(found: Outreach) -> None:
         texts = letters.texts(session, here.actor, here.body.id)
         rows = letters.sent(session, here.actor, here.body.id)
         most = letters.most(session, here.actor, here.body.id)
+        sizes = letters.sizes(session, here.actor, here.body.id)
     st.header("Write to a segment", anchor=False)
     st.text(
         f"A message goes to the {here.words['practices']} of a segment and, in the same words, to others that are drawn by "
         "lot. So getting it is no mark, and nothing in it may say why it came. Nobody gets one who asked for fewer messages."
     )
-    _write(found, texts)
+    _write(found, texts, sizes)
     _sent(found, rows)
     _cap(found, most)
 
 
-def _write(found: Outreach, texts: tuple[Text, ...]) -> None:
+def _write(found: Outreach, texts: tuple[Text, ...], sizes: Mapping[str, int]) -> None:
     here = found.here
-    segment = st.selectbox("Segment", SEGMENTS, format_func=NAMES.get, key="outreach_letter_segment")
+    segment = st.selectbox(
+        "Segment",
+        SEGMENTS,
+        # The first that has anybody in it.
+        index=next((at for at, segment in enumerate(SEGMENTS) if sizes[segment]), 0),
+        format_func=lambda segment: f"{NAMES[segment]} ({sizes[segment]})",
+        key="outreach_letter_segment",
+    )
     choices = {each.key: each for each in texts if each.segment == segment}
     key = st.selectbox(
         "Message",

@@ -8,12 +8,12 @@ import sys
 import time
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlmodel import select
 
 from engagement.access import Actor, Role
 from engagement.errors import Conflict, EngagementError, Invalid, NotAllowed
-from engagement.models import Release, Round
+from engagement.models import Release, Response, Round
 from engagement.releases import build, checking, read
 from tests import support
 from tests.releases import facts
@@ -147,6 +147,15 @@ def test_a_correction_that_changes_nothing_is_refused(database, published):
             build.correct(database, support.OPERATOR, round_id, reason)
     with pytest.raises(NotAllowed):
         build.correct(database, Actor("x", frozenset({(body_id, Role.COUNCIL)})), round_id, "Mine")
+
+
+def test_nothing_is_corrected_once_the_answers_are_deleted(database, published):
+    """Without answers there is nothing to work figures out from, and the refusal says so."""
+    _, round_id = published
+    with database.session() as session:
+        session.exec(delete(Response).where(Response.round_id == round_id))
+    with pytest.raises(Conflict, match="no answers"):
+        build.correct(database, support.OPERATOR, round_id, "A mistake that was found late")
 
 
 def test_a_correction_stands_beside_what_it_corrects(database, published):

@@ -12,7 +12,7 @@ from engagement.errors import NotAllowed
 from engagement.models import Letter, LetterText, Member, Message, Practice, Spell
 from engagement.outreach import letters
 from engagement.outreach.letter_library import library
-from engagement.risk.segments import CLEAR
+from engagement.risk.segments import CLEAR, NAMES, SEGMENTS
 from engagement.ui import frame_tools, outreach_messages
 from engagement.words import DEFAULTS
 from tests.ui import risk_content
@@ -68,6 +68,22 @@ def short_library(monkeypatch, segment):
 def box(app, kind: str, name: str):
     """The input whose key ends so: the rest of it changes with what is kept."""
     return next(each for each in app.get(kind) if (each.key or "").endswith(name))
+
+
+def test_the_segments_are_named_with_their_size_and_one_with_somebody_comes_first(
+    database, released, frame, segment
+):
+    """Nobody has to look for a segment that there is anybody in."""
+    app = frame(released.lead).run()
+    app.switch_page(str(frame_tools.PAGES / "outreach.py"))
+    app.session_state["outreach_tabs"] = outreach_messages.TITLE
+    app.run()
+    with database.reading() as session:
+        sizes = letters.sizes(session, released.lead, released.body_id)
+    choice = app.selectbox(key="outreach_letter_segment")
+    assert sizes[segment] and sum(sizes.values()) <= 30 and set(sizes) == set(SEGMENTS)
+    assert choice.options == [f"{NAMES[each]} ({sizes[each]})" for each in SEGMENTS]
+    assert choice.value == next(each for each in SEGMENTS if sizes[each])
 
 
 def test_a_message_is_worded_sent_and_stopped(database, released, short_library, open_tab, said):
