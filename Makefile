@@ -20,8 +20,11 @@ test: $(VENV)/test.installed
 	$(BIN)/bandit -q -ll -c pyproject.toml -r engagement pages app.py
 	$(BIN)/python tests/known_weaknesses.py
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m browser
+	@# Browsers mostly wait: they run beside the rest, and what they say is shown after it.
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser >"$$said" 2>&1 & browsers=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"; others=$$?; \
+	wait $$browsers; browsers=$$?; cat "$$said"; exit $$((others || browsers))
 
 bench: $(VENV)/test.installed
 	$(BIN)/engagement bench

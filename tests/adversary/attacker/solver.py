@@ -165,8 +165,8 @@ class _Truth:
     kinds: list[tuple[int, tuple[int, ...], bool]] = field(default_factory=list)
     persons: list[np.ndarray] = field(default_factory=list)
     programs: int = 0
-    # Worlds found so far: the moves, and the movers of each kind.
-    pool: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    # Worlds found so far, one in each of the first `worlds` rows: the moves, and the movers of each kind.
+    worlds: int = 0
     # Choices of colleagues that solved somebody, newest last: they often solve the next one too.
     worst: list[np.ndarray] = field(default_factory=list)
 
@@ -198,6 +198,8 @@ class _Truth:
         if outside.any() and not self.hidden.any():
             wrong = [self.given.names[view] for view in np.flatnonzero(outside)]
             raise Misread(f"The true answers contradict what was read: {', '.join(wrong)}.")
+        self.moves = np.zeros((64, len(self.of)), np.int32)
+        self.moved = np.zeros((64, len(self.kinds)), np.int32)
         self.low, self.high = self.given.low - sums, self.given.high - sums
         self.alone = np.all((self.effect >= self.low) & (self.effect <= self.high), axis=1)  # (moves,)
 
@@ -222,13 +224,10 @@ class _Truth:
         """
         from scipy.optimize import Bounds, LinearConstraint, milp
 
-        known = [
-            (moved.sum(), moves)
-            for moves, moved in self.pool
-            if np.all(moved <= capacity) and wanted @ moves >= least
-        ]
-        if known:
-            return min(known, key=lambda world: world[0])[1]
+        moves, moved = self.moves[: self.worlds], self.moved[: self.worlds]
+        known = np.flatnonzero((moves @ wanted.astype(np.int32) >= least) & (moved <= capacity).all(axis=1))
+        if len(known):
+            return moves[known[np.argmin(moved[known].sum(axis=1))]].astype(np.int64)
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeOut
@@ -256,7 +255,12 @@ class _Truth:
         holds = np.all((sums >= self.low) & (sums <= self.high)) and np.all(moves <= capacity[self.of])
         if not holds or wanted @ moves < least:
             raise TimeOut
-        self.pool.append((moves, self.movers(moves)))
+        if self.worlds == len(self.moves):
+            self.moves, self.moved = (
+                np.concatenate([has, np.zeros_like(has)]) for has in (self.moves, self.moved)
+            )
+        self.moves[self.worlds], self.moved[self.worlds] = moves, self.movers(moves)
+        self.worlds += 1
         return moves
 
     def movers(self, moves: np.ndarray) -> np.ndarray:
