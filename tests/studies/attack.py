@@ -24,7 +24,7 @@ from tests.adversary.attacker.campaign import Outcome, campaign
 STATE = "attack.jsonl"
 KINDS = {
     "bodies": {"people": (20, 120), "rounds": (1, 3)},
-    "large": {"people": (100, 300), "rounds": (12, 12), "items": (1, 1)},
+    "large": {"people": (20, 300), "rounds": (12, 12), "items": (1, 1)},
     "one-sided": {
         "people": (40, 40),
         "favourable": (0.85, 0.85),

@@ -224,10 +224,11 @@ class _Truth:
         """
         from scipy.optimize import Bounds, LinearConstraint, milp
 
-        moves, moved = self.moves[: self.worlds], self.moved[: self.worlds]
-        known = np.flatnonzero((moves @ wanted.astype(np.int32) >= least) & (moved <= capacity).all(axis=1))
+        at = np.flatnonzero(wanted)
+        known = np.flatnonzero(self.moves[: self.worlds, at] @ wanted[at] >= least)
+        known = known[(self.moved[known] <= capacity).all(axis=1)]
         if len(known):
-            return moves[known[np.argmin(moved[known].sum(axis=1))]].astype(np.int64)
+            return self.moves[known[np.argmin(self.moved[known].sum(axis=1))]].astype(np.int64)
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeOut
