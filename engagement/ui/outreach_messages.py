@@ -44,12 +44,13 @@ def draw(found: Outreach) -> None:
 
 def _write(found: Outreach, texts: tuple[Text, ...], sizes: Mapping[str, int]) -> None:
     here = found.here
+    one, more = here.words["practice"], here.words["practices"]
     segment = st.selectbox(
         "Segment",
         SEGMENTS,
         # The first that has anybody in it.
         index=next((at for at, segment in enumerate(SEGMENTS) if sizes[segment]), 0),
-        format_func=lambda segment: f"{NAMES[segment]} ({sizes[segment]})",
+        format_func=lambda segment: f"{NAMES[segment]} ({many(sizes[segment], one, more)})",
         key="outreach_letter_segment",
     )
     choices = {each.key: each for each in texts if each.segment == segment}

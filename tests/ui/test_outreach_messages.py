@@ -14,6 +14,7 @@ from engagement.outreach import letters
 from engagement.outreach.letter_library import library
 from engagement.risk.segments import CLEAR, NAMES, SEGMENTS
 from engagement.ui import frame_tools, outreach_messages
+from engagement.ui.outreach_words import many
 from engagement.words import DEFAULTS
 from tests.ui import risk_content
 from tests.ui.test_risk_pages import plain, store
@@ -82,7 +83,9 @@ def test_the_segments_are_named_with_their_size_and_one_with_somebody_comes_firs
         sizes = letters.sizes(session, released.lead, released.body_id)
     choice = app.selectbox(key="outreach_letter_segment")
     assert sizes[segment] and sum(sizes.values()) <= 30 and set(sizes) == set(SEGMENTS)
-    assert choice.options == [f"{NAMES[each]} ({sizes[each]})" for each in SEGMENTS]
+    assert choice.options == [
+        f"{NAMES[each]} ({many(sizes[each], 'practice', 'practices')})" for each in SEGMENTS
+    ]
     assert choice.value == next(each for each in SEGMENTS if sizes[each])
 
 
