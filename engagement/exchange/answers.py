@@ -293,7 +293,10 @@ def _store(
         round_ = _closed_round(session, body, programme.id, wave, tier, standing)
         facts = {ref: _facts(person, tier, before, now) for ref, person in standing.items()}
         count += mix.store(session, round_, _opened(wave, facts, tier, may_use))
-        mix.store_skips(session, round_, [one for ref, one in facts.items() if ref not in wave.sheets])
+        silent = [one for ref, one in facts.items() if ref not in wave.sheets]
+        if now is not None:
+            silent += mix.not_invited(session, round_, before, now)
+        mix.store_skips(session, round_, silent)
         answers += sum(len(sheet.answers) for sheet in wave.sheets.values())
         before = now
     if problems:

@@ -21,9 +21,11 @@ from engagement.access import Actor, audit
 from engagement.db import Database
 from engagement.errors import Conflict, Unsafe
 from engagement.intake.keys import Keys
+from engagement.intake.links import panel_code
 from engagement.intake.sealing import Opened, Opener
 from engagement.models import (
     Comment,
+    Member,
     PanelSkip,
     Participation,
     PracticeParticipation,
@@ -177,11 +179,24 @@ def store(session: Session, round_: Round, answers: Iterable[Opened]) -> int:
     return len(responses)
 
 
-def store_skips(session: Session, round_: Round, silent: Iterable[dict[str, Any]]) -> None:
-    """Write the codes of those who were invited and sent nothing, so that no answers fall apart at a skipped round.
+def not_invited(session: Session, round_: Round, before: bytes | None, now: bytes) -> list[dict[str, Any]]:
+    """The codes of people whom the roster still knows and who were not invited, as `store_skips` takes them: somebody who
+    left may come back, and whoever reads names knows them again. `before`, `now`: the keys of panel codes."""
+    if before is None:
+        return []
+    invited = select(RoundRoster.member_id).where(RoundRoster.round_id == round_.id)
+    others = select(Member.id).where(Member.body_id == round_.body_id, Member.id.not_in(invited))
+    return [
+        {"before": panel_code(before, member_id), "now": panel_code(now, member_id)}
+        for member_id in session.execute(others).scalars()
+    ]
 
-    Part of the mix's one transaction, as `store`. `silent`: their standings; without a code of the round before,
-    nothing is behind them to be joined.
+
+def store_skips(session: Session, round_: Round, silent: Iterable[dict[str, Any]]) -> None:
+    """Write the codes of those who sent nothing, so that no answers fall apart at a round that somebody skips.
+
+    Part of the mix's one transaction, as `store`. `silent`: their standings, invited or not; without a code of the round
+    before, nothing is behind them to be joined.
     """
     rows = [
         {
@@ -245,7 +260,11 @@ def mix(database: Database, keys: Keys, round_id: int) -> Mixed | None:
         if moved.rowcount != 1:
             return None
         stored = store(session, round_, contents.kept)
-        store_skips(session, round_, contents.silent)
+        absent = []
+        if round_.tier == "confidential":
+            now_key = keys.panel(round_.body_id, round_.number)
+            absent = not_invited(session, round_, keys.panel_before(round_.body_id, round_.number), now_key)
+        store_skips(session, round_, [*contents.silent, *absent])
         deleted = session.execute(delete(_sealed).where(_sealed.c.round_id == round_id)).rowcount
         if deleted != stored + contents.withdrawn:
             raise Unsafe(

@@ -78,7 +78,7 @@ class Response(SQLModel, table=True):
 
 
 class PanelSkip(SQLModel, table=True):
-    """That somebody invited sent nothing in a round: their code of the round before and of this one, and nothing else.
+    """That somebody sent nothing in a round, invited or not: their code of the round before and of this one, no more.
 
     Joins their answers on both sides of the round, which the disclosure gate has to know of. In the order of the codes.
     """

@@ -24,8 +24,8 @@ MERGED = " + "
 def people(rounds: Sequence[tally.Answers]) -> list[np.ndarray]:
     """A number for each row of each round, oldest first, the same where panel codes join a person's answers.
 
-    Codes join a round to the one before, and through the rounds that somebody was invited to and skipped. Whoever left
-    the roster and came back is taken for somebody else, for nothing kept says who they were.
+    Codes join a round to the one before, and through the rounds in which somebody sent nothing, on the roster or not.
+    Whoever came back after their row of the roster was deleted is taken for somebody else.
     """
     out: list[np.ndarray] = []
     known: dict[str, int] = {}

@@ -28,7 +28,7 @@ class Answers:
     where the item has no score. `score` has the scores themselves in the same way, and `dont_know` (rows,) truth
     values. `strata` maps "role", "locality" and "size" to (rows,) texts or None; `before` and `now` are the panel
     codes that join a round to the one before, None where there are none; `skipped` has the same two codes of people who
-    were invited and sent nothing. `agreed` (rows,): whether the answer may count towards
+    sent nothing, invited or not. `agreed` (rows,): whether the answer may count towards
     its practice's position, or is its practice's own."""
 
     arm: np.ndarray

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import func, select
 
 from engagement import clock
 from engagement.access import audit
 from engagement.errors import Conflict
 from engagement.intake.submit import DoorState, Outcome, look, submit, withdraw
-from engagement.models import Comment, PanelSkip, Participation, Release, Response, Round, SealedAnswer
+from engagement.models import Comment, PanelSkip, Participation, Release, Response, Round, SealedAnswer, Spell
 from engagement.releases import gating, tally
 from engagement.rounds import verbs as rounds
 from engagement.worker import Worker
@@ -201,6 +201,32 @@ def test_panel_codes_join_over_a_skipped_round(database, config):
     assert codes <= set(answers[2].before) and not codes & set(answers[1].now)
     one, two, three = gating.people(answers)
     assert set(one) == set(three) and len(set(one) - set(two)) == 2
+
+
+def test_panel_codes_join_over_a_round_off_the_roster(database, config):
+    """Who leaves the roster for a round is the same person on coming back, and leaves nothing but two codes meanwhile."""
+    keys = support.keys_of(config)
+    body_id = support.small_body(database)
+    with database.reading() as session:
+        spell = session.exec(select(Spell).where(Spell.body_id == body_id).order_by(Spell.id)).first()
+        member_id = spell.member_id
+    for number in (1, 2, 3):
+        with database.session() as session:
+            left = clock.today() if number == 2 else None
+            session.exec(update(Spell).where(Spell.member_id == member_id).values(ends=left))
+        round_id = support.launch(database, keys, body_id)
+        doors = support.doors(database, keys, round_id)
+        assert (member_id in {door.row.member_id for door in doors}) == (number != 2)
+        for door in doors:
+            support.answer(database, door, support.sheet())
+        support.close(database, keys, round_id)
+    with database.reading() as session:
+        held = session.exec(select(Round).order_by(Round.number)).all()
+        answers = [tally.read(session, round_) for round_ in held]
+        (skip,) = session.exec(select(PanelSkip)).all()
+    assert skip.round_id == held[1].id
+    one, two, three = gating.people(answers)
+    assert set(one) == set(three) and len(set(one) - set(two)) == 1
 
 
 @pytest.mark.parametrize("tier", ["anonymous", "practice-view"])

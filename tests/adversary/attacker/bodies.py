@@ -108,7 +108,8 @@ def invent(
     """A body drawn by its seed; each pair is a range, ends included.
 
     `people` is the number invited at a time, of whom `leaders` lead. Half of the bodies are `steady` unless said
-    otherwise. Between rounds up to a tenth leave and as many join, and one in forty changes sides.
+    otherwise. Between rounds up to a tenth leave and as many join or come back, and one in
+    forty changes sides.
     """
     rng = np.random.default_rng(seed)
 

@@ -117,7 +117,7 @@ def _facts(body: Body, at: int, plan: Sequence[str], before: int) -> compare.Fac
         now=np.array([f"{person} after {who.number}" for person in rows], dtype=object),
         skipped=tuple(
             (f"{person} after {before}", f"{person} after {who.number}")
-            for person in np.flatnonzero(who.invited & ~who.came)
+            for person in np.flatnonzero(~who.came)
         ),
         agreed=none,
     )
