@@ -223,6 +223,7 @@ class _Found:
 
 def sizes(session: Session, actor: Actor, body_id: int) -> dict[str, int]:
     """How many practices are clearly in each segment, all of them in order; none in any before there are segments."""
+    actor.require(body_id, Role.LEAD)
     content = read.latest(session, actor, body_id)
     found = Counter(_clear(content).values() if content is not None and content["usable"] else ())
     return {segment: found[segment] for segment in SEGMENTS}

@@ -35,8 +35,8 @@ RULES: dict[tuple[Role, ...], str] = {
         outreach.contacts.log outreach.contacts.log_unplanned outreach.contacts.next_done
         outreach.contacts.own_contact outreach.contacts.rows outreach.contacts.unlog
         outreach.letters.most outreach.letters.preview outreach.letters.queue outreach.letters.reset_text
-        outreach.letters.save_most outreach.letters.save_text outreach.letters.sent outreach.letters.stop
-        outreach.letters.texts
+        outreach.letters.save_most outreach.letters.save_text outreach.letters.sent outreach.letters.sizes
+        outreach.letters.stop outreach.letters.texts
         releases.build.correct
         outreach.order.discard outreach.order.draw outreach.order.of outreach.order.reveal
         outreach.order.verify
