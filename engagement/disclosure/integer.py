@@ -139,9 +139,8 @@ class _Search:
         self.shown, self.starts, self.people = _kinds(found)
         self.rows, self.kept = self.pool, set()
         self.refuted_by = np.zeros(0, dtype=np.int64)  # by how many kinds of people, of each in the pool
-        self.contradicted = np.zeros(
-            (0, len(self.people)), dtype=np.int64
-        )  # in hand, figures and assumption clash
+        # People in hand, (choices, kinds), with whom the figures contradict the assumption.
+        self.contradicted = np.zeros((0, len(self.people)), dtype=np.int64)
         self.patience = _MENDS
         self._model = self._moves = None
         self.chance = np.random.default_rng(len(found.size))
@@ -211,8 +210,7 @@ class _Search:
 
     def _refute(self, cell: int, favourable: bool) -> tuple[tuple[int, int, int], ...] | None:
         """A trio that rules out every solution in which somebody else of `cell` is `favourable`, None if there is none."""
-        nothing = np.zeros(len(self.found.size), dtype=np.int64)
-        target = nothing.copy()
+        target = np.zeros(len(self.found.size), dtype=np.int64)
         target[cell] = 1
         here = self.pool[:, cell]
         fits = np.flatnonzero(here >= 1 if favourable else here < self.found.size[cell])
