@@ -118,14 +118,6 @@ def by_group(content, item) -> None:
             )
 
 
-def side_by_side(*tables) -> None:
-    """Tables of the chosen question beside each other, each with its title and its name for who cannot see it."""
-    for column, (title, table, alt) in zip(st.columns(len(tables), gap="large"), tables, strict=True):
-        with column:
-            st.markdown(f"**{title}**")
-            show.table(table, alt=alt.format(short_name(key)))
-
-
 def each_group(headline: str) -> None:
     """The shares of leaders and grassroots members over the rounds, and how many answered."""
     st.header(safe_md(headline), anchor=False)
@@ -139,11 +131,13 @@ def each_group(headline: str) -> None:
         f"{leaders}: circles, solid line. {members}: squares, dashed line."
         + (" Diamonds: similar question, other bodies; the sources are listed below." if drawn else "")
     )
-    shares, answers = charts.share_table(history, key), charts.answers_table(history, key)
-    side_by_side(
-        ("Share, and in brackets the range for comparing rounds", shares, "Shares on {} by round and group"),
-        ("How many answered, in bands, of all invited", answers, "Answers on {} by round and group"),
-    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Share, and in brackets the range for comparing rounds**")
+        show.table(charts.share_table(history, key), alt=f"Shares on {short_name(key)} by round and group")
+    with right:
+        st.markdown("**How many answered, in bands, of all invited**")
+        show.table(charts.answers_table(history, key), alt=f"Answers on {short_name(key)} by round and group")
 
 
 def the_gap(headline: str) -> None:
@@ -155,19 +149,15 @@ def the_gap(headline: str) -> None:
         "the silent think. At 0 there is no gap."
     )
     show.chart("gap", history, key, charts.gap_alt(history, key), figures)
-    gaps, ranges = charts.gap_table(history, key), charts.range_table(history, key)
-    side_by_side(
-        (
-            "The gap, its change from the round before, and the range for comparing rounds",
-            gaps,
-            "The gap on {} by round",
-        ),
-        (
-            "The gap in this round alone: two further ranges",
-            ranges,
-            "Further ranges of the gap on {} by round",
-        ),
-    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**The gap, its change from the round before, and the range for comparing rounds**")
+        show.table(charts.gap_table(history, key), alt=f"The gap on {short_name(key)} by round")
+    with right:
+        st.markdown("**The gap in this round alone: two further ranges**")
+        show.table(
+            charts.range_table(history, key), alt=f"Further ranges of the gap on {short_name(key)} by round"
+        )
 
 
 here = current()
