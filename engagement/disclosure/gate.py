@@ -42,6 +42,8 @@ NOT_CHECKED = "The check did not finish, so nothing is shown."
 # Rounds before this one over which somebody may wrongly believe that nobody changed; true beliefs have no such limit.
 LONGEST_BELIEF = 3
 
+_KEPT = 1000  # solutions that one rung hands to the next, the last found
+
 Groups = tuple[tuple[str, ...], ...]
 Progress = Callable[[str, int, int], None]
 # Judges items one after the other, or at once: (setting, items) to (item, objection or None), up to the first objection.
@@ -417,8 +419,8 @@ class _Gate:
         pool = _counts(found, self.pools[key]) if key in self.pools else None
         verdict = audit_integer(found, self.limits, pool=pool)
         if len(verdict.pool):
-            # Solutions hold for fewer figures too, so the proof of one rung starts the next.
-            self.pools[key] = found.spread(verdict.pool[:400], ledger.favourable.astype(np.int8))
+            # Solutions hold for fewer figures too, so the proof of one rung, whole or not, starts the next.
+            self.pools[key] = found.spread(verdict.pool[-_KEPT:], ledger.favourable.astype(np.int8))
         return verdict
 
     def _ledger(self, item: str, stack: Sequence[Earlier]) -> Ledger:

@@ -57,7 +57,7 @@ class Witness:
 class IntegerVerdict:
     """`safe`, or why not. `witness`: None where safe or where the audit gave up. `solves`: programmes solved.
     `refuted`: the figures contradict the assumption under which they were read, so that it shows nothing.
-    `pool` (solutions, A): the proof."""
+    `pool` (solutions, A): the proof where safe, else what was found of one; the last found were the hardest to find."""
 
     safe: bool
     why: str = ""
@@ -97,18 +97,20 @@ def audit_integer(
         )
         search = _Search(part, limits, solves)
         start = np.zeros((0, len(cells_in)), dtype=np.int64) if pool is None else pool[:, cells_in]
+        why, witness = "", None
         try:
             witness = search.run(start)
         except _GaveUp as gave_up:
-            return IntegerVerdict(False, str(gave_up), None, search.solves)
-        solves = search.solves
+            why = str(gave_up)
+        solves, refuted = search.solves, refuted or search.refuted
+        proofs.append((cells_in, search.pool))
         if witness is not None:
             held = tuple((int(cells_in[cell]), f, u) for cell, f, u in witness.held)
+            why = "somebody's answer can be worked out"
             witness = Witness(int(cells_in[witness.cell]), witness.favourable, held)
-            return IntegerVerdict(False, "somebody's answer can be worked out", witness, solves)
-        refuted = refuted or search.refuted
-        proofs.append((cells_in, search.pool))
-    return IntegerVerdict(True, "", None, solves, refuted, _joined(len(found.size), proofs, found))
+        if why:
+            return IntegerVerdict(False, why, witness, solves, False, _joined(len(found.size), proofs))
+    return IntegerVerdict(True, "", None, solves, refuted, _joined(len(found.size), proofs))
 
 
 def _within(unknowns: np.ndarray, cells_in: np.ndarray) -> np.ndarray:
@@ -117,7 +119,7 @@ def _within(unknowns: np.ndarray, cells_in: np.ndarray) -> np.ndarray:
     return np.column_stack([np.searchsorted(cells_in, inside[:, 0]), inside[:, 1:]])
 
 
-def _joined(width: int, proofs: Sequence[tuple[np.ndarray, np.ndarray]], found: Cells) -> np.ndarray:
+def _joined(width: int, proofs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """The parts' solutions side by side; a part that has fewer repeats its first one."""
     most = max((len(pool) for _, pool in proofs), default=0)
     if any(len(pool) == 0 for _, pool in proofs):

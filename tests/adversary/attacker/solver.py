@@ -224,9 +224,7 @@ class _Truth:
         """
         from scipy.optimize import Bounds, LinearConstraint, milp
 
-        at = np.flatnonzero(wanted)
-        known = np.flatnonzero(self.moves[: self.worlds, at] @ wanted[at] >= least)
-        known = known[(self.moved[known] <= capacity).all(axis=1)]
+        known = self.left_by(wanted, capacity, least)
         if len(known):
             return self.moves[known[np.argmin(self.moved[known].sum(axis=1))]].astype(np.int64)
         left = self.deadline - time.monotonic()
@@ -263,6 +261,12 @@ class _Truth:
         self.moves[self.worlds], self.moved[self.worlds] = moves, self.movers(moves)
         self.worlds += 1
         return moves
+
+    def left_by(self, wanted: np.ndarray, capacity: np.ndarray, least: int = 1) -> np.ndarray:
+        """Places of the known worlds that `world` may answer with."""
+        at = np.flatnonzero(wanted)
+        known = np.flatnonzero(self.moves[: self.worlds, at] @ wanted[at] >= least)
+        return known[(self.moved[known] <= capacity).all(axis=1)]
 
     def movers(self, moves: np.ndarray) -> np.ndarray:
         """(kinds,) people of each kind that a world moves."""
@@ -303,25 +307,30 @@ class _Truth:
             # Each partner makes a world of two, which only that partner's answer refutes.
             if np.any(partners & self.hidden) or free[partners].sum() - partners[target] > left:
                 return None
-            # A world that leaves so many of each kind alone that no choice of colleagues can touch it settles all.
+            # What a world may move at most so that nobody refutes it.
             spare = np.where(self.hidden, free, np.maximum(free - left, 0))
             spare[target] = max(spare[target], 1)
-            if left and self.world(wanted, spare) is not None:
-                return None
-            moves = self.world(wanted, free)
-            if moves is None:
+            apart = np.ones(len(self.counts), bool)
+            for _ in range(left + 2):
+                if self.world(wanted, np.where(apart, spare, free)) is None and not apart.all():
+                    break
+                moved = self.moved[self.left_by(wanted, free)]
+                # Kinds of whom so many are left that who knows all the rest of them refutes the world.
+                refute = moved > spare
+                apart = _apart(refute, left)
+                if apart is None:
+                    return None
+            if not len(moved):
                 if not self.consistent(free):
                     return None
                 self.worst.append(known)
                 return known
-            moved = self.movers(moves)
-            for kind in np.flatnonzero((moved > 0) & ~self.hidden):
-                more = free[kind] - moved[kind] + 1
-                if more > left or (kind == target and known[kind] + more > self.counts[kind] - 1):
-                    continue
+            hardest = int(np.argmin(refute.sum(axis=1)))
+            for kind in np.flatnonzero(refute[hardest]):
+                more = int(free[kind] - moved[hardest, kind]) + 1
                 further = known.copy()
                 further[kind] += more
-                found = search(further, left - int(more))
+                found = search(further, left - more)
                 if found is not None:
                     return found
             return None
@@ -338,6 +347,21 @@ class _Truth:
             tuple(colleagues),
         )
         return Finding(claim, tuple(int(p) for p in self.persons[target]))
+
+
+def _apart(refute: np.ndarray, left: int) -> np.ndarray | None:
+    """None where so many worlds are refuted by different kinds that `left` people cannot refute them all; else (kinds,)
+    truth values, who refutes some that have no kind in common. `refute`: (worlds, kinds) truth values."""
+    taken, count = np.zeros(refute.shape[1], bool), refute.sum(axis=1)
+    for _ in range(left + 1):
+        rest = np.flatnonzero(~refute[:, taken].any(axis=1))
+        if not len(rest):
+            return taken
+        chosen = rest[np.argmin(count[rest])]
+        if not count[chosen]:
+            return None
+        taken |= refute[chosen]
+    return None
 
 
 def attack(
