@@ -25,6 +25,8 @@ _SEEDS = 6  # exchanges with the first solution kept for each cell and direction
 _KEPT = 32  # solutions looked at for each cell and direction: those that are the hardest to refute
 _MENDS = 300  # answers changed at most to make a solution of one that breaks some figures
 _NEAR = 40  # the same where the search can go on without
+_STARTS = 8  # solutions of the pool tried so, one after the other, before a programme is solved
+_NOTHING = 1e-4  # a figure broken by less is not
 _RESTS = 8  # changes of others before an answer may change once more
 _FADES = 0.85  # what each change leaves of a figure's weight, to which 1 is added where it leaves the figure broken
 _FURTHER, _NOISE = 0.1, 0.01  # what a change away from the true answers costs, and chance among equals
@@ -37,7 +39,7 @@ class Limits:
     `seconds`: of one programme."""
 
     intruder: int = 3
-    solves: int = 2000
+    solves: int = 200
     steps: int = 200_000
     nodes: int = 20_000
     seconds: float = 20.0
@@ -144,7 +146,7 @@ class _Search:
         # People in hand, (choices, kinds), with whom the figures contradict the assumption.
         self.contradicted = np.zeros((0, len(self.people)), dtype=np.int64)
         self.patience = _MENDS
-        self._model = self._moves = None
+        self._model = self._steps = None
         self.chance = np.random.default_rng(len(found.size))
 
     def run(self, start: np.ndarray) -> Witness | None:
@@ -262,7 +264,7 @@ class _Search:
         more_f, more_u = left * np.minimum(self._in_hand(taken.astype(np.int64)), 1)
         low = np.minimum(found.favourable, f + more_f) + (target if favourable else 0)
         high = found.size - np.minimum(found.unfavourable, u + more_u) - (0 if favourable else target)
-        return None if (low > high).any() else self._mended(low, high, _NEAR)
+        return None if (low > high).any() else self._mended(low, high, _NEAR, self.pool[0])
 
     def _descend(self, target, favourable, held, seen):
         """Search on from the people `held`, (kinds,) numbers. Whoever refutes all that is left refutes the hardest of it,
@@ -324,56 +326,53 @@ class _Search:
         """A solution with counts from `low` to `high`, None where there is none. Raises `_GaveUp` at the limits."""
         if (low > high).any():
             return None
-        mended = self._mended(low, high, self.patience)
-        if mended is not None:
-            return mended
+        for base in self._nearest(low, high)[:_STARTS]:
+            mended = self._mended(low, high, self.patience, base)
+            if mended is not None:
+                return mended
         solved = self._programme(low, high)
         # A long search is worth while only where there is mostly something to find.
         self.patience = max(self.patience // 2, _NEAR) if solved is None else min(2 * self.patience, _MENDS)
         return solved
 
-    def _mended(self, low: np.ndarray, high: np.ndarray, changes: int) -> np.ndarray | None:
-        """A solution near the first of the pool, found by changing one answer at a time for the better; None where so many
-        changes do not suffice, which says nothing. Where it succeeds it saves a programme, which takes a hundred times as long.
+    def _nearest(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """The pool, its first and then those that are least beyond these counts."""
+        beyond = (np.maximum(low - self.pool, 0) + np.maximum(self.pool - high, 0)).sum(axis=1)
+        beyond[:1] = 0
+        return self.pool[np.argsort(beyond, kind="stable")]
+
+    def _mended(self, low: np.ndarray, high: np.ndarray, changes: int, base: np.ndarray) -> np.ndarray | None:
+        """A solution near `base`, found by changing one answer at a time for the better; None where so many
+        changes do not suffice, which says nothing. It saves a programme, which takes some fifty times as long.
 
         Tabu search (Glover 1989): who has just changed stays so for a while, and a figure that stays broken weighs more.
         """
-        if not len(self.pool):
-            return None
         found, width = self.found, len(self.found.size)
-        if self._moves is None:
-            # Single precision: only the order of changes hangs on it.
-            scale = np.maximum(np.abs(found.matrix).max(axis=1, initial=1), 1)[:, None]
-            views = (
-                np.concatenate([found.matrix, -found.matrix], axis=1),
-                found.low[:, None],
-                found.high[:, None],
-            )
-            self._moves = tuple((part / scale).astype(np.float32) for part in views)
-        moves, least, most = self._moves
-        base = self.pool[0]
+        if self._steps is None:
+            self._steps = _Steps(found)
+        steps = self._steps
         row = np.clip(base, low, high)
-        at = moves[:, :width] @ row.astype(np.float32)
-        weight, changed = np.ones(len(least), np.float32), np.full(width, -_RESTS)
-        chance = self.chance.random((changes, 2 * width), dtype=np.float32) * _NOISE
-        inside = np.empty_like(moves)
+        at = steps.at(row)
+        weight, rests_until = np.ones(len(found.low), np.float32), np.zeros(width, np.int64)
+        chance = self.chance.random((changes, 2, width), dtype=np.float32) * _NOISE
         for step in range(changes):
-            if found.feasible(row):
+            broken = steps.broken(at)
+            if not (broken > _NOTHING).any() and found.feasible(row):
                 return row
-            after = at[:, None] + moves
-            np.clip(after, least, most, out=inside)
-            inside -= after
-            broken = weight @ np.abs(inside, out=inside) + chance[step]
-            broken[np.concatenate([base <= row, base >= row])] += _FURTHER
-            rests = step - changed < _RESTS
-            broken[np.concatenate([rests | (row >= high), rests | (row <= low)])] = np.inf
-            best = int(np.argmin(broken))
-            if np.isinf(broken[best]):
+            if step:
+                weight = _FADES * weight + (broken > _NOTHING)
+            worse = steps.worse(at, broken, weight)
+            worse += chance[step]
+            worse += _FURTHER * np.stack([row >= base, row <= base])
+            rests = rests_until > step
+            worse[np.stack([rests | (row >= high), rests | (row <= low)])] = np.inf
+            fewer, cell = divmod(int(np.argmin(worse)), width)
+            if np.isinf(worse[fewer, cell]):
                 return None
-            cell = best % width
-            row[cell] += 1 if best < width else -1
-            changed[cell], at = step, after[:, best]
-            weight = _FADES * weight + (inside[:, best] > 1e-4)
+            change = -1 if fewer else 1
+            row[cell] += change
+            at += change * steps.of_one[:, cell]
+            rests_until[cell] = step + _RESTS
         return None
 
     def _programme(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
@@ -430,6 +429,40 @@ class _Search:
         if not (found.feasible(row) and (low <= row).all() and (row <= high).all()):
             raise _GaveUp("the solver's answer does not solve the figures")
         return row
+
+
+class _Steps:
+    """What one answer more or fewer does to the figures. Single precision, for only the order of changes hangs on it."""
+
+    def __init__(self, found: Cells):
+        scale = np.maximum(np.abs(found.matrix).max(axis=1, initial=1), 1)
+        self.of_one = (found.matrix / scale[:, None]).astype(np.float32)
+        self.low, self.high = (found.low / scale).astype(np.float32), (found.high / scale).astype(np.float32)
+        # A figure counts most people alike: what one of them does to it is worked out once for all of them.
+        alike = [
+            (view, amount)
+            for view, row in enumerate(self.of_one)
+            for amount in np.unique(row[row != 0]).tolist()
+        ]
+        self.view = np.array([view for view, _ in alike], dtype=np.int64)
+        amounts = np.array([amount for _, amount in alike], np.float32)
+        self.amounts = np.stack([amounts, -amounts])
+        self.whose = (self.of_one[self.view] == amounts[:, None]).astype(np.float32)
+        self.lows, self.highs = self.low[self.view], self.high[self.view]
+
+    def at(self, row: np.ndarray) -> np.ndarray:
+        """The figures (views,) of favourable counts (A,)."""
+        return self.of_one @ row.astype(np.float32)
+
+    def broken(self, at: np.ndarray) -> np.ndarray:
+        """How far figures (views,) are beyond their limits."""
+        return np.maximum(at - self.high, 0) + np.maximum(self.low - at, 0)
+
+    def worse(self, at: np.ndarray, broken: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """What one favourable answer more, and one fewer, (2, A) adds to the broken figures by their weight."""
+        after = at[self.view] + self.amounts
+        change = np.maximum(after - self.highs, 0) + np.maximum(self.lows - after, 0) - broken[self.view]
+        return (weight[self.view] * change) @ self.whose
 
 
 def _kinds(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
