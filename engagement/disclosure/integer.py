@@ -13,6 +13,7 @@ exposed cell look safe.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -245,7 +246,10 @@ class _Search:
 
     def _in_reach(self, ways: np.ndarray, left: int) -> np.ndarray | None:
         """None where so many solutions need different people that `left` more cannot refute them all; else (kinds,) truth
-        values, the people who help to refute solutions that have no such people in common."""
+        values, the people who help to refute solutions that have no such people in common, or who refute all."""
+        if left == 1:
+            alone = ways.all(axis=0)
+            return alone if alone.any() else None
         taken, count = np.zeros(ways.shape[1], dtype=bool), ways.sum(axis=1)
         for _ in range(left + 1):
             apart = np.flatnonzero(~ways[:, taken].any(axis=1)) if taken.any() else np.arange(len(ways))
@@ -310,10 +314,11 @@ class _Search:
             self._add(row[None])
             self.rows = np.concatenate([row[None], self.rows])
             ways = np.concatenate([ways, self._ways(row[None], target, favourable, held)])
-        if self._in_reach(ways, left) is None:
+        taken = self._in_reach(ways, left)
+        if taken is None:
             return None
         # The last one has to refute all that is left by themselves.
-        one_by_one = ways.all(axis=0) if left == 1 else ways[np.argmin(ways.sum(axis=1))]
+        one_by_one = taken if left == 1 else ways[np.argmin(ways.sum(axis=1))]
         for kind in np.flatnonzero(one_by_one):
             with_them = held.copy()
             with_them[kind] += 1
@@ -352,8 +357,11 @@ class _Search:
             self._steps = _Steps(found)
         steps = self._steps
         row = np.clip(base, low, high)
-        at = steps.at(row)
-        weight, rests_until = np.ones(len(found.low), np.float32), np.zeros(width, np.int64)
+        at, weight = steps.at(row), np.ones(len(found.low), np.float32)
+        # What a change costs beside the figures, one favourable answer more and one fewer; for some it cannot be made.
+        away = np.where([row >= base, row <= base], _FURTHER, 0)
+        toll = np.where([row >= high, row <= low], np.inf, away).astype(np.float32)
+        resting: deque[int] = deque()
         chance = self.chance.random((changes, 2, width), dtype=np.float32) * _NOISE
         for step in range(changes):
             broken = steps.broken(at)
@@ -363,16 +371,19 @@ class _Search:
                 weight = _FADES * weight + (broken > _NOTHING)
             worse = steps.worse(at, broken, weight)
             worse += chance[step]
-            worse += _FURTHER * np.stack([row >= base, row <= base])
-            rests = rests_until > step
-            worse[np.stack([rests | (row >= high), rests | (row <= low)])] = np.inf
-            fewer, cell = divmod(int(np.argmin(worse)), width)
+            worse += toll
+            fewer, cell = divmod(int(worse.argmin()), width)
             if np.isinf(worse[fewer, cell]):
                 return None
             change = -1 if fewer else 1
             row[cell] += change
             at += change * steps.of_one[:, cell]
-            rests_until[cell] = step + _RESTS
+            toll[:, cell] = np.inf
+            resting.append(cell)
+            if len(resting) == _RESTS:
+                cell = resting.popleft()
+                toll[0, cell] = np.inf if row[cell] >= high[cell] else _FURTHER * (row[cell] >= base[cell])
+                toll[1, cell] = np.inf if row[cell] <= low[cell] else _FURTHER * (row[cell] <= base[cell])
         return None
 
     def _programme(self, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
