@@ -241,6 +241,16 @@ def test_giving_up_is_unsafe():
         assert (verdict.safe, verdict.witness) == (False, None) and verdict.why
 
 
+def test_what_was_found_before_giving_up_starts_the_next_audit():
+    """An audit that stopped in the middle hands its solutions on, the last found among them, and the next one has them."""
+    found = cells(*forty(1, ends=True, share=0.6))
+    at_once, later = audit_integer(found, Limits(steps=0)), audit_integer(found, Limits(steps=40))
+    assert not later.safe and all(found.feasible(row) for row in later.pool)
+    assert later.pool[-1].tolist() not in at_once.pool.tolist()
+    again = audit_integer(found, Limits(steps=0), pool=later.pool)
+    assert {tuple(row) for row in later.pool} <= {tuple(row) for row in again.pool}
+
+
 def test_an_exact_arm_beside_its_share_exposes():
     """Shares of both arms that are safe on their own expose somebody once one arm's exact count stands beside them."""
     y1, n1, y0, n0 = 11, 12, 15, 30
