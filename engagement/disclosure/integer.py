@@ -40,7 +40,7 @@ class Limits:
     `seconds`: of one programme."""
 
     intruder: int = 3
-    solves: int = 200
+    solves: int = 60
     steps: int = 200_000
     nodes: int = 20_000
     seconds: float = 20.0
