@@ -22,8 +22,8 @@ test: $(VENV)/test.installed
 	$(BIN)/python tests/browser/chromium.py
 	@# Browsers mostly wait: they run beside the rest, and what they say is shown after it.
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser >"$$said" 2>&1 & browsers=$$!; \
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"; others=$$?; \
+	$(BIN)/python -m pytest -n 1 -m browser >"$$said" 2>&1 & browsers=$$!; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not browser"; others=$$?; \
 	wait $$browsers; browsers=$$?; cat "$$said"; exit $$((others || browsers))
 
 bench: $(VENV)/test.installed
