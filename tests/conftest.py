@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
 import tempfile
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import create_engine, text
 
 from engagement import db
+from engagement.access import accounts
 from engagement.config import Config
 from tests.browser import chromium
 
@@ -35,6 +38,27 @@ def _roomy_memory() -> str | None:
         return memory if shutil.disk_usage(memory).free > 2_000_000_000 else None
     except OSError:
         return None
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashing(monkeypatch):
+    """Spend no time on strong hashes: what is tested is which hash is checked, not how dear it is."""
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    accounts._decoy.cache_clear()
+    yield
+    accounts._decoy.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_are_scanned_once():
+    """Streamlit's test runner reads the metadata of every installed package for each page that it opens, a quarter of a
+    second each; what is installed does not change during a run."""
+    from streamlit.components.v2 import manifest_scanner
+
+    scan = manifest_scanner.scan_component_manifests
+    manifest_scanner.scan_component_manifests = functools.cache(scan)
+    yield
+    manifest_scanner.scan_component_manifests = scan
 
 
 @pytest.fixture(scope="session")

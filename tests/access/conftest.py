@@ -6,22 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from argon2 import PasswordHasher
 
 from engagement import clock
 from engagement.access import Actor, Role, accounts, sessions
 from engagement.models import Account, Body
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashing(monkeypatch):
-    """Spend no time on strong hashes: what is tested is which hash is checked, not how dear it is."""
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    accounts._decoy.cache_clear()
-    yield
-    accounts._decoy.cache_clear()
 
 
 class Clock:

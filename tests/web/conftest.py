@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from nacl.public import PrivateKey
 from sqlalchemy import text
 from sqlmodel import select
@@ -192,15 +191,6 @@ def sheet():
         )
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashing(monkeypatch):
-    """Spend no time on strong hashes: what is tested is which hash is checked, not how dear it is."""
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    accounts._decoy.cache_clear()
-    yield
-    accounts._decoy.cache_clear()
 
 
 @pytest.fixture
