@@ -20,7 +20,8 @@ test: $(VENV)/test.installed
 	$(BIN)/bandit -q -ll -c pyproject.toml -r engagement pages app.py
 	$(BIN)/python tests/known_weaknesses.py
 	$(BIN)/python tests/browser/chromium.py
-	@# Browsers mostly wait, and so do many tests of pages and of killed processes: they run beside the rest, and what they say is shown after it.
+	@# Browsers run beside the rest, and what they say is shown after it. More workers than the two cores: tests of pages
+	@# and of killed processes wait for much of their time.
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(BIN)/python -m pytest -n 1 -m browser >"$$said" 2>&1 & browsers=$$!; \
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not browser"; others=$$?; \
