@@ -24,7 +24,7 @@ test: $(VENV)/test.installed
 	@# and of killed processes wait for much of their time.
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(BIN)/python -m pytest -n 1 -m browser >"$$said" 2>&1 & browsers=$$!; \
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not browser"; others=$$?; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not browser"; others=$$?; \
 	wait $$browsers; browsers=$$?; cat "$$said"; exit $$((others || browsers))
 
 bench: $(VENV)/test.installed
