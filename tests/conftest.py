@@ -1,4 +1,4 @@
-"""Databases for tests: every test that takes `database` runs on SQLite and on a real PostgreSQL."""
+"""What all tests share. Every test that takes `database` runs on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def _roomy_memory() -> str | None:
 
 @pytest.fixture(autouse=True)
 def cheap_hashing(monkeypatch):
-    """Spend no time on strong hashes: what is tested is which hash is checked, not how dear it is."""
+    """Spend no time on strong hashes: what is tested is which hash is checked, not how dear it is. Yields the product's own."""
+    shipped = accounts._hasher
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     accounts._decoy.cache_clear()
-    yield
+    yield shipped
     accounts._decoy.cache_clear()
 
 

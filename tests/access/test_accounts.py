@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from argon2 import Type
 from sqlmodel import select
 
 from engagement.access import Actor, Role, accounts, sessions
@@ -303,3 +304,10 @@ def test_disabling_ends_every_session(database, cast, actor, signed_in, who):
         rows = session.exec(select(StaffSession).where(StaffSession.account_id == cast.governing)).all()
         assert rows and all(row.ended for row in rows)
     assert who(open_browser) is None
+
+
+def test_the_product_hashes_dearly(cheap_hashing):
+    """Tests hash cheaply; what ships takes Argon2id with 19 MiB, two passes or more, the least that OWASP advises."""
+    assert cheap_hashing is not accounts._hasher
+    assert cheap_hashing.type is Type.ID
+    assert cheap_hashing.memory_cost >= 19 * 1024 and cheap_hashing.time_cost >= 2
