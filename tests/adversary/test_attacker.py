@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -560,6 +561,16 @@ def test_what_the_product_prints_gives_nobody_away(tmp_path):
     resumed = study.run(out, bodies=SAMPLE, kind="sample", processes=1, say=lambda _line: None)
     assert (resumed.attacked, resumed.published) == (first.attacked, first.published)
     assert len(again.read_text(encoding="utf-8").splitlines()) == SAMPLE + 1, "one body was done again"
+    longer = {"bodies": SAMPLE, "kind": "sample", "processes": 1, "seconds": 600.0}
+    study.run(out, **longer, say=lambda _line: None)
+    assert len(again.read_text(encoding="utf-8").splitlines()) == SAMPLE + 1, "nobody's time had run out"
+    ran_out = json.loads(again.read_text(encoding="utf-8").splitlines()[-1])
+    ran_out["outcome"]["timed_out"] = 1
+    again.write_text("\n".join([*lines[:-1], json.dumps(ran_out)]) + "\n", encoding="utf-8")
+    assert study.run(out, **longer, say=lambda _line: None).timed_out == 0
+    assert len(again.read_text(encoding="utf-8").splitlines()) == SAMPLE + 1, (
+        "whose time ran out was done again"
+    )
     table = study.table({"shipped": first})
     assert f"| {first.body_rounds} | {first.attacked} | {first.solved} |" in table
 

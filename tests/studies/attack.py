@@ -3,7 +3,8 @@
     python -m tests.studies.attack --out FOLDER --bodies 500 --large 20
 
 Each body's outcome is one line of JSON in the folder, so a run that was stopped goes on where it was, and the same
-folder may be asked for more bodies later. What was found with other sources is not counted.
+folder may be asked for more bodies later, or with more `--seconds` for those whose time ran out. What was found with
+other sources is not counted.
 """
 
 from __future__ import annotations
@@ -142,7 +143,12 @@ def _read(state: Path) -> Iterator[dict]:
 
 
 def _same(line: dict, settings: dict) -> bool:
-    return all(line.get(name) == value for name, value in settings.items())
+    """Whether a line says what a run with these settings would; where time did not run out, more of it changes nothing."""
+    if any(line.get(name) != value for name, value in settings.items() if name != "seconds"):
+        return False
+    found = Outcome(**line["outcome"])
+    ran_out = found.timed_out or found.groups_timed_out
+    return line["seconds"] == settings["seconds"] or (not ran_out and line["seconds"] < settings["seconds"])
 
 
 def _outcomes(
