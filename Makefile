@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 export ENGAGEMENT_PUBLIC_URL ?= http://localhost:$(PORT)
+# Tests start hundreds of processes, which need not compile the same modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test bench lock
 
