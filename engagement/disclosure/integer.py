@@ -13,9 +13,10 @@ exposed cell look safe.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -480,14 +481,15 @@ def _kinds(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """People who show the same, whoever holds them: the places of what they show, kind after kind, in favourable and then
     unfavourable answers of the cells (2 A); where each kind's begin; and how many people are of it. Whoever changed
     their answer though it is taken for one is none of them: nobody who knows them believes it."""
-    shown: dict[int, list[tuple[int, int]]] = {}
-    for cell, person, answer in found.unknowns.tolist():
-        shown.setdefault(person, []).append((cell, answer))
-    kinds: dict[tuple, int] = {}
-    for answers in shown.values():
-        if all(answer >= 0 for _, answer in answers):
-            key = tuple(sorted(cell + (1 - answer) * len(found.size) for cell, answer in answers))
-            kinds[key] = kinds.get(key, 0) + 1
-    places = np.array([place for key in kinds for place in key], dtype=np.int64)
-    starts = np.cumsum([0, *map(len, kinds)])
+    cell, person, answer = found.unknowns.T
+    _, first, who = np.unique(person, return_index=True, return_inverse=True)
+    who = np.argsort(np.argsort(first))[who]
+    changed = np.isin(who, who[answer < 0])
+    place, who = (cell + (1 - answer) * len(found.size))[~changed], who[~changed]
+    # As bytes, what people show is compared at a tenth of the price of lists of numbers.
+    shown, width = place[np.lexsort((place, who))].tobytes(), place.itemsize
+    ends = np.cumsum(np.unique(who, return_counts=True)[1]) * width
+    kinds = Counter(shown[start:end] for start, end in pairwise([0, *ends.tolist()]))
+    places = np.frombuffer(b"".join(kinds), dtype=place.dtype)
+    starts = np.cumsum([0, *(len(kind) // width for kind in kinds)])
     return places, starts, np.array(list(kinds.values()), dtype=np.int64)
