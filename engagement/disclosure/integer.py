@@ -486,7 +486,7 @@ def _kinds(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     who = np.argsort(np.argsort(first))[who]
     changed = np.isin(who, who[answer < 0])
     place, who = (cell + (1 - answer) * len(found.size))[~changed], who[~changed]
-    # As bytes, what people show is compared at a tenth of the price of lists of numbers.
+    # As bytes: to compare lists of numbers took most of the time of an audit of 60,000 people.
     shown, width = place[np.lexsort((place, who))].tobytes(), place.itemsize
     ends = np.cumsum(np.unique(who, return_counts=True)[1]) * width
     kinds = Counter(shown[start:end] for start, end in pairwise([0, *ends.tolist()]))
